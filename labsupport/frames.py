@@ -1,0 +1,113 @@
+"""Matplotlib figures as small pictures: the frames of `labsupport.widgets`.
+
+A figure of 5.6 x 3.6 inches is shown 560 pixels wide (`CSS_DPI` pixels an inch) and drawn with twice
+as many, so that it is sharp on a phone. Line art goes into a palette of `COLORS` and is packed without
+loss; a picture with many shades packs smaller with loss. Whichever is smaller is kept, both as WebP,
+which every browser since 2020 shows. The background is always opaque white: axes and labels stay
+legible when the page around them is dark.
+"""
+
+import base64
+import html
+import io
+import textwrap
+from dataclasses import dataclass
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+CSS_DPI = 100
+RATIO = 2
+COLORS = 64
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture: `data` is WebP, `width` and `height` are CSS pixels, `titles` are its Axes' titles."""
+
+    data: bytes
+    image: Image.Image
+    width: int
+    height: int
+    titles: tuple[str, ...]
+
+    def html(self, alt: str) -> str:
+        source = base64.b64encode(self.data).decode()
+        return (
+            f'<img alt="{html.escape(alt, quote=True)}" width="{self.width}" height="{self.height}" '
+            f'style="width:100%;max-width:{self.width}px;height:auto" src="data:image/webp;base64,{source}">'
+        )
+
+
+#: Set while a frame is drawn: labels stay inside a figure that nobody trims. It must be on before a colorbar is added.
+STYLE = {"figure.constrained_layout.use": True}
+
+
+def as_figure(drawn, call: str) -> Figure:
+    """The Figure behind what `draw` returned: a Figure, an Axes, or a collection of Axes.
+
+    Raises TypeError for anything else; `call` names the call in the message.
+    """
+    if hasattr(drawn, "ravel"):
+        drawn = drawn.ravel()[0]
+    elif isinstance(drawn, (list, tuple)) and drawn:
+        drawn = drawn[0]
+    if isinstance(drawn, Axes):
+        drawn = drawn.get_figure()
+    if isinstance(drawn, Figure):
+        return drawn
+    hint = " End it with `return ax`." if drawn is None else ""
+    raise TypeError(f"{call} returned {drawn!r}; it must return a matplotlib Figure or Axes.{hint}")
+
+
+def render(figure: Figure) -> Frame:
+    """Draw `figure` once at `RATIO` x `CSS_DPI` dots an inch, and close it."""
+    figure.set_dpi(RATIO * CSS_DPI)
+    image = _painted(figure)
+    plt.close(figure)
+    width, height = (round(side / RATIO) for side in image.size)
+    return Frame(_pack(image), image, width, height, tuple(axes.get_title() for axes in figure.axes))
+
+
+def _painted(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = Image.frombytes("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()))
+    image = Image.new("RGBA", drawn.size, "white")
+    image.alpha_composite(drawn)
+    return image.convert("RGB")
+
+
+def _pack(image: Image.Image) -> bytes:
+    palette = image.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    candidates = []
+    for picture, options in ((palette, {"lossless": True}), (image, {"quality": 80})):
+        packed = io.BytesIO()
+        picture.save(packed, "WEBP", method=4, **options)
+        candidates.append(packed.getvalue())
+    return min(candidates, key=len)
+
+
+def still(frame: Frame, caption: str) -> bytes:
+    """PNG of one frame with its caption beneath, for readers with neither a kernel nor the book's scripts."""
+    width, height = frame.image.size
+    note = Figure(figsize=(frame.width / CSS_DPI, 0.6), dpi=RATIO * CSS_DPI, facecolor="white")
+    canvas = FigureCanvasAgg(note)
+    text = note.text(0.02, 0.9, _wrapped(caption, frame.width), fontsize=9, va="top", color="#333333")
+    lines = text.get_window_extent(canvas.get_renderer()).height / (RATIO * CSS_DPI)
+    note.set_size_inches(frame.width / CSS_DPI, lines + 0.2)
+    text.set_position((0.02, 1 - 0.1 / (lines + 0.2)))
+    strip = _painted(note)
+    whole = Image.new("RGB", (width, height + strip.height), "white")
+    whole.paste(frame.image, (0, 0))
+    whole.paste(strip, (0, height))
+    packed = io.BytesIO()
+    whole.quantize(COLORS, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    return packed.getvalue()
+
+
+def _wrapped(caption: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(caption, max(20, int(width / 6.6))))

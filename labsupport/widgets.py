@@ -1,0 +1,336 @@
+"""Figures the reader moves, with a kernel or without one.
+
+`explore` draws every frame beforehand, so that the rendered book needs no kernel: a slider or drop-down
+for each of one or two parameters, a play button, the keyboard. A cell of a chapter::
+
+    from labsupport import plots, widgets
+
+    def valley(width, shift):
+        fig, ax = plt.subplots(figsize=(5.6, 3.6))
+        t = np.linspace(-3, 3, 200)
+        ax.plot(t, 1 - np.exp(-((t / width) ** 2)), color=plots.SB)
+        ax.plot(t, 1 - np.exp(-(((t - shift) / width) ** 2)), color=plots.LB)
+        ax.set(xlim=(-3, 3), ylim=(0, 1.1), xlabel="x", ylabel="loss", title="Narrow valleys forgive no shift")
+        return ax
+
+    widgets.explore(
+        valley,
+        width=[0.2, 0.4, 0.8, 1.6],
+        shift={"none": 0.0, "small": 0.2, "large": 0.6},
+        labels={"width": "Width of the valley"},
+        alt="Two valleys of width {width}; the second lies to the right by a shift that is {shift}.",
+        caption="The same shift costs a narrow valley more than a wide one.",
+    )
+
+Make it the last line of its cell. Numbers become a slider, words (or a dict ``{label: value}``) a
+drop-down. `alt` says what is seen in each frame: a format string over the parameters' labels, or a
+function of their values. `caption` and `alt` are plain text without mathematics. Keep axis limits and
+figure size the same in all frames. Where neither kernel nor scripts work (the repository's page), the
+output holds a picture of the first frame (or `start`) with its caption.
+
+A frame of line art weighs 5 to 15 KB; a page has 3 MB. Without `Stack` (ipywidgets 7, as on Colab) the
+running kernel changes the picture; elsewhere the browser does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import html
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import ipywidgets
+from matplotlib import rc_context
+
+from labsupport import frames
+from labsupport.errors import choose
+
+MOST_FRAMES = 120
+MOST_BYTES = 1_500_000
+SECONDS_PER_FRAME = 0.9
+
+_count = itertools.count()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing the reader moves: its name in `draw`, its label, the values and what they are called."""
+
+    name: str
+    label: str
+    values: tuple
+    texts: tuple[str, ...]
+    numeric: bool
+
+
+class Explorer:
+    """What `explore` returns: `widget` (ipywidgets), `pictures` (index tuple -> Frame), `still` (PNG bytes)."""
+
+    def __init__(self, widget, controls, play, pictures, still, plain):
+        self.widget, self.controls, self.play = widget, controls, play
+        self.pictures, self.still, self._plain = pictures, still, plain
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return {
+            "text/plain": self._plain,
+            "image/png": base64.b64encode(self.still).decode(),
+            "application/vnd.jupyter.widget-view+json": view,
+        }
+
+
+def explore(
+    draw: Callable,
+    *,
+    alt: str | Callable[..., str],
+    caption: str,
+    labels: Mapping[str, str] | None = None,
+    start: Mapping | None = None,
+    live: Callable | None = None,
+    **parameters: Sequence | Mapping[str, object],
+) -> Explorer:
+    """Figure with a slider or drop-down for each of one or two `parameters`; every frame is drawn now.
+
+    draw : called as ``draw(name=value, ...)`` for each combination, returns a matplotlib Figure or Axes
+    alt : what is seen, for readers who do not see it; ``"{name}"`` stands for the label of the value
+    caption : one or two sentences below the picture
+    labels : what the page calls each parameter; without it, its name
+    start : the value each parameter begins with; without it, the first
+    live : like `draw`; with a running kernel it redraws the frame whenever the reader moves a control
+    parameters : two or more values each, or ``{label: value}``
+
+    Raises TypeError or ValueError, in words, for anything that cannot become such a figure.
+    """
+    if not callable(draw):
+        raise TypeError(f"The first argument draws one frame: a function, not {draw!r}.")
+    knobs = _knobs(parameters, labels or {})
+    _check_text("caption", caption)
+    if not callable(alt):
+        _check_text("alt", alt)
+    begin = _begin(knobs, start or {})
+    pictures = {at: _picture(draw, knobs, at) for at in itertools.product(*(range(len(k.values)) for k in knobs))}
+    texts = {at: _alt(alt, knobs, at) for at in pictures}
+    _check_pictures(pictures, texts)
+
+    make = _Maker(f"{next(_count)}:{caption}:{[k.name for k in knobs]}")
+    panes = {at: make(ipywidgets.HTML, shared="pane", value=_pane(knobs, at, pictures[at], texts[at])) for at in pictures}
+    controls = [_control(make, knob, index) for knob, index in zip(knobs, begin)]
+    shown = _switch(make, controls, panes, begin)
+    play = make(ipywidgets.ToggleButton, description="Play", tooltip="Step through the frames")
+    play.add_class("lab-play")
+    _animate(play, controls[_played(knobs)], len(knobs[_played(knobs)].values))
+    if live is not None:
+        _redraw(live, knobs, controls, panes, shown, alt)
+    rows = [_row(make, knob, control, play if i == _played(knobs) else None)
+            for i, (knob, control) in enumerate(zip(knobs, controls))]
+    below = make(ipywidgets.HTML, value=f'<p class="lab-caption">{html.escape(caption)}</p>')
+    widget = make(ipywidgets.VBox, children=[*rows, shown, below], layout={"max_width": "100%"})
+    widget.add_class("lab-explore")
+    still = frames.still(pictures[begin], f"{_now(knobs, begin)}. {caption}")
+    plain = f"Figure to explore by {' and '.join(k.label for k in knobs)}. {caption}"
+    return Explorer(widget, controls, play, pictures, still, plain)
+
+
+# What was given ---------------------------------------------------------------------------------------
+
+
+def _knobs(parameters: Mapping, labels: Mapping) -> list[Parameter]:
+    if not 1 <= len(parameters) <= 2:
+        given = ", ".join(parameters) or "none"
+        raise ValueError(f"A figure is explored by one or two parameters, given as name=values; got {given}.")
+    for name in labels:
+        choose("parameter", name, parameters)
+    knobs = [_knob(name, values, labels.get(name, name.replace("_", " "))) for name, values in parameters.items()]
+    count = 1
+    for knob in knobs:
+        count *= len(knob.values)
+    if count > MOST_FRAMES:
+        sizes = " x ".join(str(len(k.values)) for k in knobs)
+        raise ValueError(f"{sizes} = {count} frames; a page carries at most {MOST_FRAMES}. Give fewer values.")
+    return knobs
+
+
+def _knob(name: str, values, label: str) -> Parameter:
+    if isinstance(values, Mapping):
+        texts, values = tuple(str(key) for key in values), tuple(values.values())
+        numeric = False
+    else:
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            raise TypeError(f"{name} needs a list of values or a dict {{label: value}}; got {values!r}.")
+        values = tuple(value.item() if hasattr(value, "item") else value for value in values)
+        numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+        texts = tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    if len(values) < 2:
+        raise ValueError(f"{name} has {len(values)} value(s); there is nothing to explore below two.")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"Two values of {name} look the same: {', '.join(texts)}. Give a dict {{label: value}}.")
+    return Parameter(name, label, values, texts, numeric)
+
+
+def _begin(knobs: list[Parameter], start: Mapping) -> tuple[int, ...]:
+    for name in start:
+        choose("parameter", name, [k.name for k in knobs])
+    begin = []
+    for knob in knobs:
+        wish = start.get(knob.name, knob.values[0])
+        if wish not in knob.values:
+            raise ValueError(f"{knob.name} cannot start at {wish!r}; its values are {', '.join(knob.texts)}.")
+        begin.append(knob.values.index(wish))
+    return tuple(begin)
+
+
+def _check_text(name: str, text) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"{name} is what a reader gets who cannot see or move the figure; got {text!r}.")
+    if "$" in text:
+        raise ValueError(f"{name} is shown as plain text, without mathematics: write alpha, not $\\alpha$. Got {text!r}.")
+
+
+def _alt(alt, knobs: list[Parameter], at: tuple[int, ...]) -> str:
+    if callable(alt):
+        text = alt(**_values(knobs, at))
+        _check_text("alt", text)
+        return text
+    try:
+        return alt.format(**{k.name: k.texts[i] for k, i in zip(knobs, at)})
+    except (KeyError, IndexError) as error:
+        known = ", ".join("{" + k.name + "}" for k in knobs)
+        raise ValueError(f"alt asks for {error}, which is no parameter here. Known: {known}.") from error
+
+
+def _picture(draw: Callable, knobs: list[Parameter], at: tuple[int, ...]) -> frames.Frame:
+    values = _values(knobs, at)
+    call = f"{getattr(draw, '__name__', 'draw')}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+    with rc_context(frames.STYLE):
+        return frames.render(frames.as_figure(draw(**values), call))
+
+
+def _check_pictures(pictures: Mapping, texts: Mapping) -> None:
+    sizes = sorted({(p.width, p.height) for p in pictures.values()})
+    if len(sizes) > 1:
+        raise ValueError(f"All frames must have one size; got {sizes}. Give draw a fixed figsize.")
+    for at, picture in pictures.items():
+        if texts[at].strip() in picture.titles:
+            raise ValueError(f"alt repeats the title {texts[at]!r}. Say what is seen instead.")
+    weight = sum(len(p.data) for p in pictures.values())
+    if weight > MOST_BYTES:
+        raise ValueError(f"{len(pictures)} frames weigh {weight / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.1f} MB fit a page. "
+                         "Give fewer values, a smaller figsize or fewer shades.")
+
+
+def _values(knobs: list[Parameter], at: tuple[int, ...]) -> dict:
+    return {knob.name: knob.values[i] for knob, i in zip(knobs, at)}
+
+
+def _now(knobs: list[Parameter], at: tuple[int, ...]) -> str:
+    return ", ".join(f"{knob.label}: {knob.texts[i]}" for knob, i in zip(knobs, at))
+
+
+# The widget -------------------------------------------------------------------------------------------
+
+
+class _Maker:
+    """Makes widgets whose ids depend on the order of the cells alone, so that committed outputs do not churn."""
+
+    def __init__(self, seed: str):
+        self._seed, self._count, self._shared = seed, itertools.count(), {}
+
+    def _id(self) -> str:
+        return hashlib.sha256(f"{self._seed}:{next(self._count)}".encode()).hexdigest()[:32]
+
+    def __call__(self, cls, *, shared: str | None = None, layout: Mapping | None = None, **traits):
+        parts = self._shared.get(shared)
+        if parts is None:
+            parts = {}
+            if "layout" in cls.class_traits():
+                parts["layout"] = ipywidgets.Layout(model_id=self._id(), **(layout or {}))
+            if "style" in cls.class_traits():
+                parts["style"] = cls.class_traits()["style"].klass(model_id=self._id())
+            if shared:
+                self._shared[shared] = parts
+        return cls(model_id=self._id(), **parts, **traits)
+
+    def link(self, source, target) -> None:
+        ipywidgets.widgets.widget_link.Link(source, target, model_id=self._id())
+
+
+def _pane(knobs, at, picture: frames.Frame, alt: str) -> str:
+    now = ", ".join(f'{html.escape(k.label)}: <b data-lab="{k.name}">{html.escape(k.texts[i])}</b>' for k, i in zip(knobs, at))
+    return f'<div class="lab-frame"><p class="lab-now">{now}</p>{picture.html(alt)}</div>'
+
+
+def _control(make: _Maker, knob: Parameter, index: int):
+    options = list(zip(knob.texts, range(len(knob.texts))))
+    if knob.numeric:
+        return make(ipywidgets.SelectionSlider, options=options, index=index, readout=False,
+                    layout={"flex": "1 1 160px", "width": "auto", "max_width": "420px"})
+    return make(ipywidgets.Dropdown, options=options, index=index,
+                layout={"flex": "1 1 160px", "width": "auto", "max_width": "280px"})
+
+
+def _row(make: _Maker, knob: Parameter, control, play):
+    label = make(ipywidgets.HTML, value=f'<span class="lab-label">{html.escape(knob.label)}</span>')
+    row = make(ipywidgets.HBox, children=[label, control, *([play] if play else [])],
+               layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 12px"})
+    row.add_class("lab-row")
+    return row
+
+
+def _played(knobs: list[Parameter]) -> int:
+    return next((i for i, knob in enumerate(knobs) if knob.numeric), 0)
+
+
+def _switch(make: _Maker, controls, panes: Mapping, begin: tuple[int, ...]):
+    """The pane of the controls' indices: stacks linked in the browser, or one pane that the kernel refills."""
+    if not hasattr(ipywidgets, "Stack"):
+        shown = make(ipywidgets.HTML, value=panes[begin].value)
+
+        def refill(_):
+            shown.value = panes[tuple(control.index for control in controls)].value
+
+        for control in controls:
+            control.observe(refill, "index")
+        return shown
+    if len(controls) == 1:
+        stack = make(ipywidgets.Stack, children=list(panes.values()), selected_index=begin[0])
+        make.link((controls[0], "index"), (stack, "selected_index"))
+        return stack
+    inner = []
+    for first in sorted({at[0] for at in panes}):
+        children = [pane for at, pane in panes.items() if at[0] == first]
+        inner.append(make(ipywidgets.Stack, children=children, selected_index=begin[1]))
+        make.link((controls[1], "index"), (inner[-1], "selected_index"))
+    outer = make(ipywidgets.Stack, children=inner, selected_index=begin[0])
+    make.link((controls[0], "index"), (outer, "selected_index"))
+    return outer
+
+
+def _animate(play, control, count: int) -> None:
+    """Let the running kernel step the frames; in the rendered book a script does, on the same button."""
+
+    async def step():
+        while play.value:
+            control.index = (control.index + 1) % count
+            await asyncio.sleep(SECONDS_PER_FRAME)
+
+    def toggled(change):
+        play.description = "Pause" if change.new else "Play"
+        if change.new:
+            asyncio.ensure_future(step())
+
+    play.observe(toggled, "value")
+
+
+def _redraw(live: Callable, knobs, controls, panes: Mapping, shown, alt) -> None:
+    def moved(_):
+        at = tuple(control.index for control in controls)
+        value = _pane(knobs, at, _picture(live, knobs, at), _alt(alt, knobs, at))
+        panes[at].value = value
+        if isinstance(shown, ipywidgets.HTML):
+            shown.value = value
+
+    for control in controls:
+        control.observe(moved, "index")
