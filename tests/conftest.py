@@ -1,0 +1,105 @@
+"""One run for everything: the package's tests and doctests, and every cell of every chapter.
+
+Chapters are executed live from an empty run store. With `-n 2` (pytest-xdist) each chapter stays on one worker and
+the one that gathers the others' claims starts when they are done.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 15 * 60  # seconds the gathering chapter waits for the others before it goes on without them
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--keep-store",
+        action="store_true",
+        help="use the run store of this machine instead of an empty one (quick, for authors)",
+    )
+
+
+def pytest_configure(config):
+    """Give kernels and workers their environment, and this run its own folder."""
+    if hasattr(config, "workerinput"):
+        return
+    config.run_folder = Path(tempfile.mkdtemp(prefix="test-run-"))
+    os.environ["LABSUPPORT_TEST_RUN"] = str(config.run_folder)
+    if not config.getoption("--keep-store"):
+        os.environ["LABSUPPORT_STORE"] = str(config.run_folder / "store")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
+    os.environ["OMP_NUM_THREADS"] = "1"  # two chapters at a time, one core each
+    os.environ["LABSUPPORT_WORKERS"] = "1"
+
+
+def pytest_unconfigure(config):
+    if folder := getattr(config, "run_folder", None):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def chapter_of(nodeid: str) -> str:
+    """The chapter a test belongs to, `09-what-still-stands`; empty if it is no cell of one."""
+    path = Path(nodeid.split("::")[0])
+    return path.stem if path.suffix == ".ipynb" and path.parent.name == "book" else ""
+
+
+def gathers(chapter: str) -> bool:
+    """Whether the chapter gathers the others' claims."""
+    return chapter.startswith("09-")
+
+
+def pytest_collection_modifyitems(items):
+    """Chapters first, since they take longest; everything else keeps its order."""
+    items.sort(key=lambda item: (not chapter_of(item.nodeid), chapter_of(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Whole files to one worker; the gathering chapter not before the others are through, if there is other work."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ChapterScheduling(LoadFileScheduling):
+        def _assign_work_unit(self, node):
+            head = next(iter(self.workqueue))
+            if gathers(chapter_of(head)) and len(self.workqueue) > 1:
+                running = (scope for units in self.assigned_work.values() for scope, unit in units.items()
+                           if chapter_of(scope) and not all(unit.values()))
+                if any(running):
+                    self.workqueue.move_to_end(head)
+                    super()._assign_work_unit(node)
+                    self.workqueue.move_to_end(head, last=False)
+                    return
+            super()._assign_work_unit(node)
+
+    config.option.loadscopereorder = False
+    return ChapterScheduling(config, log)
+
+
+def marker(chapter: str) -> Path:
+    """The file that says a chapter's last cell was run, by whichever worker."""
+    return Path(os.environ["LABSUPPORT_TEST_RUN"]) / f"{chapter}.done"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    chapter = chapter_of(item.nodeid)
+    if not gathers(chapter) or item.name != "Cell 0":
+        return
+    others = {chapter_of(other.nodeid) for other in item.session.items} - {"", chapter}
+    deadline = time.monotonic() + PATIENCE
+    while not all(marker(other).exists() for other in others) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    chapter = chapter_of(item.nodeid)
+    if chapter and (nextitem is None or chapter_of(nextitem.nodeid) != chapter):
+        marker(chapter).touch()

@@ -1,0 +1,1 @@
+"""What builds, runs and checks the book. Each module is a command: ``python -m tools.execute --help``."""
