@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve outputs check bench run-times repository clean forget
+.PHONY: help book test smoke serve outputs check bench run-times repository clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -22,10 +22,15 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name what; do \
-		printf '  make %-12s %s\n' "$$name" "$$what"; done
+		printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 .venv/.complete: requirements.txt pyproject.toml
 	@$(PYTHON3) tools/environment.py --create .venv
+
+environment: $(READY) ## install what the book needs, if anything is missing
+
+python: ## the Python that the other commands use
+	@echo $(PY)
 
 book: $(READY) ## run every chapter here and render the book to _build/html
 	$(PY) -m tools.execute --copy-to _build/src --jobs $(JOBS) --times _build/run-times.json

@@ -55,6 +55,7 @@ def run(path: Path, normalize: bool = False) -> Outcome:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own remarks are not the chapter's
     )
     start = time.perf_counter()
     try:
