@@ -258,7 +258,10 @@ class _Maker:
 
 
 def _pane(knobs, at, picture: frames.Frame, alt: str) -> str:
-    now = ", ".join(f'{html.escape(k.label)}: <b data-lab="{k.name}">{html.escape(k.texts[i])}</b>' for k, i in zip(knobs, at))
+    """One frame and, above it, where the sliders stand; a drop-down says so itself."""
+    now = ", ".join(
+        f"{html.escape(knob.label)}: <b>{html.escape(knob.texts[i])}</b>" for knob, i in zip(knobs, at) if knob.numeric
+    )
     return f'<div class="lab-frame"><p class="lab-now">{now}</p>{picture.html(alt)}</div>'
 
 

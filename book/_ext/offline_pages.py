@@ -1,0 +1,46 @@
+"""Sphinx extension: pages that ask no other host for anything, and that show a picture where no script runs.
+
+- `sphinx_thebe`, which Jupyter Book always loads, refers to a script elsewhere and declares its constants twice,
+  an error on every page. The book starts no kernels from its pages, so its scripts and styles are dropped.
+- A figure to explore (`labsupport.widgets`) is drawn by scripts. The still picture that its output carries for
+  the repository's page also goes into a `noscript` element.
+"""
+
+from __future__ import annotations
+
+from docutils import nodes
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+PICTURE = "image/png"
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Remove what `sphinx_thebe` added to the page."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [entry for entry in context.get(kind, []) if "thebe" not in _content(entry)]
+
+
+def _content(entry) -> str:
+    return f"{entry} {getattr(entry, 'attributes', {}).get('body', '')}".lower()
+
+
+def add_still(app, doctree) -> None:
+    """Put the picture of a widget's output beside the widget, for readers without scripts."""
+    for bundle in list(doctree.findall(nodes.container)):
+        if bundle.get("nb_element") != "mime_bundle":
+            continue
+        forms = {child.get("mime_type"): child for child in bundle.children}
+        if VIEW in forms and PICTURE in forms:
+            image = next(iter(forms[PICTURE].findall(nodes.image))).deepcopy()
+            image["alt"] = forms["text/plain"].astext() if "text/plain" in forms else ""
+            forms[VIEW] += [_raw("<noscript>"), image, _raw("</noscript>")]
+
+
+def _raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
+
+
+def setup(app) -> dict:
+    app.connect("doctree-read", add_still)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
