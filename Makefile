@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON3 ?= python3
 JOBS ?= 2
 PORT ?= 8000
+SCALE ?= laptop
 
 # An environment that is active and complete is used as it is; else .venv is made, once.
 ACTIVE := $(shell $(PYTHON3) tools/environment.py --active)
@@ -32,8 +33,8 @@ environment: $(READY) ## install what the book needs, if anything is missing
 python: ## the Python that the other commands use
 	@echo $(PY)
 
-book: $(READY) ## run every chapter here and render the book to _build/html
-	$(PY) -m tools.execute --copy-to _build/src --jobs $(JOBS) --times _build/run-times.json
+book: $(READY) ## run every chapter here, render the book to _build/html (SCALE=gpu)
+	$(PY) -m tools.execute --copy-to _build/src --jobs $(JOBS) --scale $(SCALE) --times _build/run-times.json
 	$(PY) -m tools.render
 	@echo "The book: _build/html/index.html (or: make serve)"
 
@@ -48,7 +49,7 @@ serve: ## show _build/html at http://localhost:8000 (PORT=8000)
 	$(PYTHON3) -m http.server $(PORT) --directory _build/html --bind 127.0.0.1
 
 outputs: $(READY) ## for authors: run in place and refresh the committed outputs (NB=book/02-*.ipynb)
-	$(PY) -m tools.execute --in-place $(NB) --jobs $(JOBS) --scale laptop
+	$(PY) -m tools.execute --in-place $(NB) --jobs $(JOBS) --scale $(SCALE)
 
 check: $(READY) ## for authors: what a chapter still lacks (NB=book/02-*.ipynb)
 	$(PY) -m tools.skeleton $(NB)
@@ -58,7 +59,7 @@ bench: $(READY) ## measure how fast this machine trains, and print one table
 	$(PY) -m benchmarks
 
 run-times: $(READY) ## for authors: measure the whole book, cold and warm, and fill book/run-times.md
-	$(PY) -m tools.run_times --measure --jobs $(JOBS)
+	$(PY) -m tools.run_times --measure --jobs $(JOBS) --scale $(SCALE)
 
 repository: $(READY) ## for forks: put URL=https://github.com/OWNER/NAME into every link, button and install line
 	@$(PY) -m tools.repository $(URL)

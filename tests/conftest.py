@@ -35,6 +35,7 @@ def pytest_configure(config):
     if not config.getoption("--keep-store"):
         os.environ["LABSUPPORT_STORE"] = str(config.run_folder / "store")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ["LABSUPPORT_SCALE"] = "laptop"  # what the committed outputs were made at
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
     os.environ["OMP_NUM_THREADS"] = "1"  # two chapters at a time, one core each
     os.environ["LABSUPPORT_WORKERS"] = "1"

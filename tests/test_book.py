@@ -11,7 +11,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import environment, execute, notebooks, repository, skeleton
+from tools import environment, execute, notebooks, repository, run_times, skeleton
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -344,6 +344,20 @@ def test_the_gathering_chapter_runs_last(tmp_path, capfd):
     assert execute.main(["--in-place", *map(str, notebooks.chapters(tmp_path)), "--jobs", "2"]) == 0
     names = re.findall(r"\d\d-\w+", capfd.readouterr().out)
     assert names[-1] == "09-last"
+
+
+def test_the_page_of_run_times_is_what_was_measured():
+    assert run_times.PAGE.read_text(encoding="utf-8") == run_times.page(run_times.read())
+
+
+def test_measuring_a_machine_again_replaces_its_entry():
+    where = {"processor": "a", "cores": 2, "gpu": None, "scale": "laptop"}
+    versions = {"date": "d", "commit": "c", "python": "3", "torch": "2", "jobs": 2}
+    entry = {"provenance": where | versions, "seconds": {"01-one-two": [4.6, 2.0]}, "wall_seconds": [9, 3]}
+    other = entry | {"provenance": where | versions | {"gpu": "T4"}}
+    newer = entry | {"wall_seconds": [8, 3]}
+    assert run_times.merge([entry, other], newer) == [other, newer]
+    assert "| [One two](01-one-two.ipynb) | 5 s | 2 s |" in run_times.page([entry])
 
 
 def test_requirements_that_are_not_met_are_named():

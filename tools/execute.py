@@ -22,7 +22,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 
 import nbformat
@@ -92,17 +91,23 @@ def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False) -> list[O
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
-def provenance() -> dict:
+def provenance(jobs: int) -> dict:
     """Where and with what a time was measured."""
+    import torch
+
+    from labsupport import scale
+
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "commit": git.stdout.strip() or "unknown",
-        "scale": os.environ.get("LABSUPPORT_SCALE", "default"),
+        "scale": scale.current().name,
+        "jobs": jobs,
         "processor": processor(),
         "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
-        "torch": metadata.version("torch"),
+        "torch": torch.__version__,
     }
 
 
@@ -158,8 +163,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if given.times:
         seconds = {outcome.name: round(outcome.seconds, 1) for outcome in outcomes}
-        record = {"provenance": provenance() | {"cold": given.cold, "jobs": given.jobs}}
-        record |= {"seconds": seconds, "wall_seconds": round(wall, 1)}
+        record = {"provenance": provenance(given.jobs), "seconds": seconds, "wall_seconds": round(wall, 1)}
         given.times.parent.mkdir(parents=True, exist_ok=True)
         given.times.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -1,0 +1,115 @@
+"""Measure how long the chapters take, and fill the page of run times from the committed measurements.
+
+    python -m tools.run_times              writes book/run-times.md from book/run-times.json
+    python -m tools.run_times --measure    measures this machine first: the whole book, twice, from an empty run store
+
+One machine and scale has one entry; measuring again replaces it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tools import execute
+from tools.execute import ROOT
+
+COMMITTED = ROOT / "book" / "run-times.json"
+PAGE = ROOT / "book" / "run-times.md"
+SAME_MACHINE = ("processor", "cores", "gpu", "scale")
+
+HEAD = """\
+# Run times
+
+*How long do I wait?*
+
+Each chapter was run from its first cell to its last, {jobs} chapters at a time as `make book` does. The first run
+starts with nothing: it trains every network. The second finds the training runs on disk and only measures and draws.
+The seconds of a chapter include starting Python and loading torch.
+
+This page is written by `make run-times` from measurements that are committed beside it. Nothing here is typed by hand.
+"""
+
+
+def read(path: Path = COMMITTED) -> list[dict]:
+    """The committed measurements; none if there are none yet."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def measure(jobs: int, scale: str) -> dict:
+    """Run the book twice from an empty run store and return one measurement."""
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="run-store-") as store:
+        os.environ["LABSUPPORT_STORE"] = store
+        for _ in ("first", "second"):
+            times = ROOT / "_build" / "run-times.json"
+            options = ["--copy-to", str(ROOT / "_build" / "src"), "--jobs", str(jobs), "--scale", scale]
+            if execute.main([*options, "--times", str(times)]):
+                raise SystemExit("A chapter failed, see above: nothing was recorded.")
+            runs.append(json.loads(times.read_text(encoding="utf-8")))
+    first, second = runs
+    return {
+        "provenance": first["provenance"],
+        "seconds": {name: [first["seconds"][name], second["seconds"][name]] for name in first["seconds"]},
+        "wall_seconds": [first["wall_seconds"], second["wall_seconds"]],
+    }
+
+
+def merge(known: list[dict], new: dict) -> list[dict]:
+    """``known`` with ``new`` in the place of an older measurement of the same machine and scale."""
+
+    def machine(entry):
+        return [entry["provenance"][key] for key in SAME_MACHINE]
+
+    return [entry for entry in known if machine(entry) != machine(new)] + [new]
+
+
+def page(measurements: list[dict]) -> str:
+    """The page, in Markdown."""
+    if not measurements:
+        return HEAD.format(jobs="two") + "\nNo machine has been measured yet.\n"
+    jobs = {1: "one", 2: "two"}.get(measurements[0]["provenance"]["jobs"], "several")
+    return HEAD.format(jobs=jobs) + "".join(section(entry) for entry in measurements)
+
+
+def section(entry: dict) -> str:
+    """One machine's table."""
+    p = entry["provenance"]
+    where = p["gpu"] or f"{p['cores']} CPU cores ({p['processor']})"
+    rows = [
+        f"| [{name[3:].replace('-', ' ').capitalize()}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |"
+        for name, (first, second) in sorted(entry["seconds"].items())
+    ]
+    first, second = entry["wall_seconds"]
+    return "\n".join(
+        [
+            f"\n## {where}, {p['scale']} scale\n",
+            "| chapter | first run | second run |",
+            "|---|---:|---:|",
+            *rows,
+            f"| **the whole book, by the clock** | **{first:.0f} s** | **{second:.0f} s** |",
+            f"\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, at commit {p['commit']}.\n",
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--measure", action="store_true", help="measure this machine first")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--scale", choices=["laptop", "gpu"], default="laptop")
+    given = parser.parse_args(argv)
+    measurements = read()
+    if given.measure:
+        measurements = merge(measurements, measure(given.jobs, given.scale))
+        COMMITTED.write_text(json.dumps(measurements, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(measurements), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
