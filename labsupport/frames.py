@@ -17,26 +17,26 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops
 
 CSS_DPI = 100
 RATIO = 2
 PALETTES = (32, 64, 128, 256)
-#: Levels of 255 by which a palette may miss a color: on average, and anywhere. A heat map needs 128 colors, or it shows steps.
-MEAN_MISS, WORST_MISS = 1.0, 30
+#: The levels of 255 by which a palette may miss a color in one pixel of a hundred, or a heat map shows steps.
+MISS = 5
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: `data` is WebP, `width` and `height` are CSS pixels, `titles` are its Axes' titles."""
+    """One picture: `data` is WebP, `width` and `height` are in CSS pixels, `titles` are those of its Axes."""
 
     data: bytes
-    image: Image.Image
     width: int
     height: int
     titles: tuple[str, ...]
 
     def html(self, alt: str) -> str:
+        """An `img` element that carries the picture itself."""
         source = base64.b64encode(self.data).decode()
         return (
             f'<img alt="{html.escape(alt, quote=True)}" width="{self.width}" height="{self.height}" '
@@ -71,10 +71,11 @@ def render(figure: Figure) -> Frame:
     image = _painted(figure)
     plt.close(figure)
     width, height = (round(side / RATIO) for side in image.size)
-    return Frame(_pack(image), image, width, height, tuple(axes.get_title() for axes in figure.axes))
+    return Frame(_pack(image), width, height, tuple(axes.get_title() for axes in figure.axes))
 
 
 def _painted(figure: Figure) -> Image.Image:
+    """The figure as RGB pixels, on white where it is transparent."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     drawn = Image.frombytes("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()))
@@ -90,27 +91,27 @@ def _pack(image: Image.Image) -> bytes:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
+    """`image` with the smallest palette that misses its colors by little enough."""
     for colors in PALETTES:
         reduced = image.quantize(colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        miss = ImageStat.Stat(ImageChops.difference(image, reduced.convert("RGB")))
-        if max(miss.mean) <= MEAN_MISS and max(high for _, high in miss.extrema) <= WORST_MISS:
+        miss = ImageChops.difference(image, reduced.convert("RGB")).convert("L").histogram()
+        if sum(miss[MISS + 1 :]) <= 0.01 * sum(miss):
             break
     return reduced
 
 
 def still(frame: Frame, caption: str) -> bytes:
     """PNG of one frame with its caption beneath, for readers with neither a kernel nor the book's scripts."""
-    width, height = frame.image.size
-    note = Figure(figsize=(frame.width / CSS_DPI, 0.6), dpi=RATIO * CSS_DPI, facecolor="white")
-    canvas = FigureCanvasAgg(note)
-    text = note.text(0.02, 0.9, _wrapped(caption, frame.width), fontsize=9, va="top", color="#333333")
-    lines = text.get_window_extent(canvas.get_renderer()).height / (RATIO * CSS_DPI)
-    note.set_size_inches(frame.width / CSS_DPI, lines + 0.2)
-    text.set_position((0.02, 1 - 0.1 / (lines + 0.2)))
-    strip = _painted(note)
-    whole = Image.new("RGB", (width, height + strip.height), "white")
-    whole.paste(frame.image, (0, 0))
-    whole.paste(strip, (0, height))
+    width = frame.width / CSS_DPI
+    note = Figure(figsize=(width, 1), dpi=RATIO * CSS_DPI, facecolor="white")
+    text = note.text(0.02, 0, _wrapped(caption, frame.width), fontsize=9, va="top", color="#333333")
+    height = text.get_window_extent(FigureCanvasAgg(note).get_renderer()).height / note.dpi + 0.2
+    note.set_size_inches(width, height)
+    text.set_y(1 - 0.1 / height)
+    picture, strip = Image.open(io.BytesIO(frame.data)), _painted(note)
+    whole = Image.new("RGB", (picture.width, picture.height + strip.height), "white")
+    whole.paste(picture, (0, 0))
+    whole.paste(strip, (0, picture.height))
     packed = io.BytesIO()
     _reduced(whole).save(packed, "PNG", optimize=True)
     return packed.getvalue()

@@ -40,30 +40,17 @@ import hashlib
 import html
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import ipywidgets
 from matplotlib import rc_context
 
 from labsupport import frames
-from labsupport.errors import choose
+from labsupport import knobs as given
 
-MOST_FRAMES = 120
 MOST_BYTES = 1_500_000
 SECONDS_PER_FRAME = 0.9
 
 _count = itertools.count()
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One thing the reader moves: its name in `draw`, its label, the values and what they are called."""
-
-    name: str
-    label: str
-    values: tuple
-    texts: tuple[str, ...]
-    numeric: bool
 
 
 class Explorer:
@@ -106,17 +93,19 @@ def explore(
     """
     if not callable(draw):
         raise TypeError(f"The first argument draws one frame: a function, not {draw!r}.")
-    knobs = _knobs(parameters, labels or {})
-    _check_text("caption", caption)
+    knobs = given.read(parameters, labels or {})
+    given.check_text("caption", caption)
     if not callable(alt):
-        _check_text("alt", alt)
-    begin = _begin(knobs, start or {})
+        given.check_text("alt", alt)
+    begin = given.begin(knobs, start or {})
     pictures = {at: _picture(draw, knobs, at) for at in itertools.product(*(range(len(k.values)) for k in knobs))}
-    texts = {at: _alt(alt, knobs, at) for at in pictures}
+    texts = {at: given.alt_text(alt, knobs, at) for at in pictures}
     _check_pictures(pictures, texts)
 
     make = _Maker(f"{next(_count)}:{caption}:{[k.name for k in knobs]}")
-    panes = {at: make(ipywidgets.HTML, shared="pane", value=_pane(knobs, at, pictures[at], texts[at])) for at in pictures}
+    panes = {
+        at: make(ipywidgets.HTML, shared="pane", value=_pane(knobs, at, pictures[at], texts[at])) for at in pictures
+    }
     controls = [_control(make, knob, index) for knob, index in zip(knobs, begin)]
     shown = _switch(make, controls, panes, begin)
     play = make(ipywidgets.ToggleButton, description="Play", tooltip="Step through the frames")
@@ -124,85 +113,20 @@ def explore(
     _animate(play, controls[_played(knobs)], len(knobs[_played(knobs)].values))
     if live is not None:
         _redraw(live, knobs, controls, panes, shown, alt)
-    rows = [_row(make, knob, control, play if i == _played(knobs) else None)
-            for i, (knob, control) in enumerate(zip(knobs, controls))]
+    rows = [
+        _row(make, knob, control, play if i == _played(knobs) else None)
+        for i, (knob, control) in enumerate(zip(knobs, controls))
+    ]
     below = make(ipywidgets.HTML, value=f'<p class="lab-caption">{html.escape(caption)}</p>')
     widget = make(ipywidgets.VBox, children=[*rows, shown, below], layout={"max_width": "100%"})
     widget.add_class("lab-explore")
-    still = frames.still(pictures[begin], f"{_now(knobs, begin)}. {caption}")
+    still = frames.still(pictures[begin], f"{given.stand(knobs, begin)}. {caption}")
     plain = f"Figure to explore by {' and '.join(k.label for k in knobs)}. {caption}"
     return Explorer(widget, controls, play, pictures, still, plain)
 
 
-# What was given ---------------------------------------------------------------------------------------
-
-
-def _knobs(parameters: Mapping, labels: Mapping) -> list[Parameter]:
-    if not 1 <= len(parameters) <= 2:
-        given = ", ".join(parameters) or "none"
-        raise ValueError(f"A figure is explored by one or two parameters, given as name=values; got {given}.")
-    for name in labels:
-        choose("parameter", name, parameters)
-    knobs = [_knob(name, values, labels.get(name, name.replace("_", " "))) for name, values in parameters.items()]
-    count = 1
-    for knob in knobs:
-        count *= len(knob.values)
-    if count > MOST_FRAMES:
-        sizes = " x ".join(str(len(k.values)) for k in knobs)
-        raise ValueError(f"{sizes} = {count} frames; a page carries at most {MOST_FRAMES}. Give fewer values.")
-    return knobs
-
-
-def _knob(name: str, values, label: str) -> Parameter:
-    if isinstance(values, Mapping):
-        texts, values = tuple(str(key) for key in values), tuple(values.values())
-        numeric = False
-    else:
-        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-            raise TypeError(f"{name} needs a list of values or a dict {{label: value}}; got {values!r}.")
-        values = tuple(value.item() if hasattr(value, "item") else value for value in values)
-        numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
-        texts = tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
-    if len(values) < 2:
-        raise ValueError(f"{name} has {len(values)} value(s); there is nothing to explore below two.")
-    if len(set(texts)) < len(texts):
-        raise ValueError(f"Two values of {name} look the same: {', '.join(texts)}. Give a dict {{label: value}}.")
-    return Parameter(name, label, values, texts, numeric)
-
-
-def _begin(knobs: list[Parameter], start: Mapping) -> tuple[int, ...]:
-    for name in start:
-        choose("parameter", name, [k.name for k in knobs])
-    begin = []
-    for knob in knobs:
-        wish = start.get(knob.name, knob.values[0])
-        if wish not in knob.values:
-            raise ValueError(f"{knob.name} cannot start at {wish!r}; its values are {', '.join(knob.texts)}.")
-        begin.append(knob.values.index(wish))
-    return tuple(begin)
-
-
-def _check_text(name: str, text) -> None:
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{name} is what a reader gets who cannot see or move the figure; got {text!r}.")
-    if "$" in text:
-        raise ValueError(f"{name} is shown as plain text, without mathematics: write alpha, not $\\alpha$. Got {text!r}.")
-
-
-def _alt(alt, knobs: list[Parameter], at: tuple[int, ...]) -> str:
-    if callable(alt):
-        text = alt(**_values(knobs, at))
-        _check_text("alt", text)
-        return text
-    try:
-        return alt.format(**{k.name: k.texts[i] for k, i in zip(knobs, at)})
-    except (KeyError, IndexError) as error:
-        known = ", ".join("{" + k.name + "}" for k in knobs)
-        raise ValueError(f"alt asks for {error}, which is no parameter here. Known: {known}.") from error
-
-
-def _picture(draw: Callable, knobs: list[Parameter], at: tuple[int, ...]) -> frames.Frame:
-    values = _values(knobs, at)
+def _picture(draw: Callable, knobs: list[given.Parameter], at: tuple[int, ...]) -> frames.Frame:
+    values = given.values_at(knobs, at)
     call = f"{getattr(draw, '__name__', 'draw')}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
     with rc_context(frames.STYLE):
         return frames.render(frames.as_figure(draw(**values), call))
@@ -217,19 +141,10 @@ def _check_pictures(pictures: Mapping, texts: Mapping) -> None:
             raise ValueError(f"alt repeats the title {texts[at]!r}. Say what is seen instead.")
     weight = sum(len(p.data) for p in pictures.values())
     if weight > MOST_BYTES:
-        raise ValueError(f"{len(pictures)} frames weigh {weight / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.1f} MB fit a page. "
-                         "Give fewer values, a smaller figsize or fewer shades.")
-
-
-def _values(knobs: list[Parameter], at: tuple[int, ...]) -> dict:
-    return {knob.name: knob.values[i] for knob, i in zip(knobs, at)}
-
-
-def _now(knobs: list[Parameter], at: tuple[int, ...]) -> str:
-    return ", ".join(f"{knob.label}: {knob.texts[i]}" for knob, i in zip(knobs, at))
-
-
-# The widget -------------------------------------------------------------------------------------------
+        raise ValueError(
+            f"{len(pictures)} frames weigh {weight / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.1f} MB fit a page. "
+            "Give fewer values, a smaller figsize or fewer shades."
+        )
 
 
 class _Maker:
@@ -265,24 +180,36 @@ def _pane(knobs, at, picture: frames.Frame, alt: str) -> str:
     return f'<div class="lab-frame"><p class="lab-now">{now}</p>{picture.html(alt)}</div>'
 
 
-def _control(make: _Maker, knob: Parameter, index: int):
+def _control(make: _Maker, knob: given.Parameter, index: int):
     options = list(zip(knob.texts, range(len(knob.texts))))
     if knob.numeric:
-        return make(ipywidgets.SelectionSlider, options=options, index=index, readout=False,
-                    layout={"flex": "1 1 160px", "width": "auto", "max_width": "420px"})
-    return make(ipywidgets.Dropdown, options=options, index=index,
-                layout={"flex": "1 1 160px", "width": "auto", "max_width": "280px"})
+        return make(
+            ipywidgets.SelectionSlider,
+            options=options,
+            index=index,
+            readout=False,
+            layout={"flex": "1 1 160px", "width": "auto", "max_width": "420px"},
+        )
+    return make(
+        ipywidgets.Dropdown,
+        options=options,
+        index=index,
+        layout={"flex": "1 1 160px", "width": "auto", "max_width": "280px"},
+    )
 
 
-def _row(make: _Maker, knob: Parameter, control, play):
+def _row(make: _Maker, knob: given.Parameter, control, play):
     label = make(ipywidgets.HTML, value=f'<span class="lab-label">{html.escape(knob.label)}</span>')
-    row = make(ipywidgets.HBox, children=[label, control, *([play] if play else [])],
-               layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 12px"})
+    row = make(
+        ipywidgets.HBox,
+        children=[label, control, *([play] if play else [])],
+        layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 12px"},
+    )
     row.add_class("lab-row")
     return row
 
 
-def _played(knobs: list[Parameter]) -> int:
+def _played(knobs: list[given.Parameter]) -> int:
     return next((i for i, knob in enumerate(knobs) if knob.numeric), 0)
 
 
@@ -330,7 +257,7 @@ def _animate(play, control, count: int) -> None:
 def _redraw(live: Callable, knobs, controls, panes: Mapping, shown, alt) -> None:
     def moved(_):
         at = tuple(control.index for control in controls)
-        value = _pane(knobs, at, _picture(live, knobs, at), _alt(alt, knobs, at))
+        value = _pane(knobs, at, _picture(live, knobs, at), given.alt_text(alt, knobs, at))
         panes[at].value = value
         if isinstance(shown, ipywidgets.HTML):
             shown.value = value
