@@ -1,0 +1,63 @@
+"""Where the arithmetic happens: one device, and how many threads it deserves."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+import torch
+
+from labsupport import __version__
+
+#: Networks with fewer parameters than this run on one thread: on two shared cores, two threads were seen to
+#: wait for each other for up to 300 ms a step. A second core is better used by a second process (`sweep`).
+TINY = 200_000
+
+
+def pick(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for; without a wish, the GPU if torch sees one, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        The name is no device, or names a GPU that torch does not see.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"No device is called {device!r}. Use 'cpu', 'cuda' or 'cuda:0'.") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("A GPU was asked for, but torch sees none here. Use device='cpu' or leave it out.")
+    return found
+
+
+def describe() -> str:
+    """One line for the top of a notebook: device, scale, torch and package version."""
+    from labsupport import scale
+
+    where = pick()
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else f"CPU, {os.cpu_count()} cores"
+    return f"{name} | scale: {scale.current().name} | torch {torch.__version__} | labsupport {__version__}"
+
+
+def workers() -> int:
+    """How many processes may train side by side: one on a GPU, one a core elsewhere; LABSUPPORT_WORKERS decides."""
+    wish = os.environ.get("LABSUPPORT_WORKERS")
+    if wish:
+        return max(1, int(wish))
+    return 1 if torch.cuda.is_available() else max(1, min(4, os.cpu_count() or 1))
+
+
+@contextmanager
+def threads_for(n: int):
+    """Run the block on one thread if a network of ``n`` parameters is tiny; restore the number afterwards."""
+    before = torch.get_num_threads()
+    if n < TINY and before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)

@@ -1,0 +1,58 @@
+"""One table: which networks, data and recipes the book uses at which scale. No notebook branches on the scale."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from labsupport.errors import choose
+from labsupport.training import Recipe
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Settings shared by the chapters: ``SB`` and ``LB`` on the main network, the negative control, and sizes of sweeps."""
+
+    name: str
+    network: str
+    dataset: str
+    train_size: int | None
+    seeds: int
+    SB: Recipe
+    LB: Recipe
+    batch_sizes: tuple[int, ...]
+    control_network: str
+    control_train_size: int | None
+    control_seeds: int
+    control_SB: Recipe
+    control_LB: Recipe
+
+
+_SB = Recipe(32, epochs=80)
+_LB = Recipe(400, epochs=200, stop_loss=2e-3)
+
+TABLE: dict[str, Scale] = {
+    "smoke": Scale(  # do the cells run? the numbers mean nothing
+        name="smoke", network="F0", dataset="mnist1d", train_size=800, seeds=2,
+        SB=_SB.but(epochs=3), LB=_LB.but(epochs=4), batch_sizes=(32, 400),
+        control_network="F1s", control_train_size=1000, control_seeds=2,
+        control_SB=Recipe(64, epochs=1), control_LB=Recipe(500, epochs=2)),
+    "laptop": Scale(  # five seeds, two cores, minutes; the effects are real
+        name="laptop", network="F0", dataset="mnist1d", train_size=None, seeds=5,
+        SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
+        control_network="F1s", control_train_size=10_000, control_seeds=5,
+        control_SB=Recipe(64, epochs=30), control_LB=Recipe(1000, epochs=60)),
+    "gpu": Scale(  # ten seeds, and the paper's own F1 on all of MNIST for the control
+        name="gpu", network="F0", dataset="mnist1d", train_size=None, seeds=10,
+        SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
+        control_network="F1", control_train_size=None, control_seeds=5,
+        control_SB=Recipe(256, epochs=20), control_LB=Recipe(6000, epochs=100, stop_loss=1e-3)),
+}
+
+
+def current() -> Scale:
+    """The scale named by LABSUPPORT_SCALE; without it ``gpu`` where torch sees one, else ``laptop``."""
+    wish = os.environ.get("LABSUPPORT_SCALE") or ("gpu" if torch.cuda.is_available() else "laptop")
+    return TABLE[choose("scale", wish, TABLE)]

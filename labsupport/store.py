@@ -1,0 +1,117 @@
+"""Results kept on disk, so that chapters share the same minima and a second run of the book is quick.
+
+A result is found again by what it depends on: the function's name and arguments, the device type, torch's version, and
+the code of the package itself (without comments and docstrings), so that an edit never shows an old result. Deleting
+the store, ``$LABSUPPORT_STORE`` or the user's cache folder, is always safe.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from filelock import FileLock
+
+from labsupport import device as devices
+
+#: The modules a stored number can depend on. Each is reduced to its syntax tree before it is hashed.
+_COMPUTING = ("data", "networks", "stack", "objective", "functions", "pieces", "training", "manifold", "sharpness",
+              "landscape", "curvature")
+
+
+def folder() -> Path:
+    """Where results are kept."""
+    given = os.environ.get("LABSUPPORT_STORE")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "labsupport" / "store"
+
+
+@functools.cache
+def _digest(path: str) -> str:
+    """A digest of the code of one file: comments, layout and docstrings do not count."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body[0].value.value = ""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+@functools.cache
+def code_version() -> str:
+    """A digest of all code that a stored number can depend on, beside the function that made it."""
+    here = Path(__file__).parent
+    return hashlib.sha256("".join(_digest(str(here / f"{name}.py")) for name in _COMPUTING).encode()).hexdigest()
+
+
+def fingerprint(value) -> str:
+    """A digest of a nest of numbers, strings, tensors, dataclasses, data sets and functions' names."""
+    return joblib.hash(_plain(value), hash_name="sha1")
+
+
+def _plain(value):
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if hasattr(value, "key"):  # a Dataset
+        return ("data", value.key, value.device.type)
+    if isinstance(value, dict):
+        return sorted((str(k), _plain(v)) for k, v in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if hasattr(value, "__dataclass_fields__"):
+        return (type(value).__name__, _plain({k: getattr(value, k) for k in value.__dataclass_fields__}))
+    if isinstance(value, np.ndarray | np.generic | str | bytes | int | float | bool | type(None)):
+        return value
+    raise TypeError(f"A {type(value).__name__} cannot be part of a stored result's name. Possible: numbers, strings, "
+                    "tensors, arrays, data sets, dataclasses, and lists, tuples or dicts of these.")
+
+
+def remember(function):
+    """Decorate a function of hashable-by-content arguments: its result is computed once and read from disk afterwards.
+
+    Two processes that want the same result at the same time compute it once: the second waits.
+    ``function.fresh(...)`` is the function itself; ``function.known(...)`` says whether a result is there.
+    """
+
+    def path_of(args, kwargs) -> Path:
+        own = _digest(function.__code__.co_filename) if Path(function.__code__.co_filename).exists() else ""
+        key = fingerprint([function.__module__, function.__qualname__, own, list(args), kwargs, devices.pick().type,
+                           torch.__version__, code_version()])
+        return folder() / f"{function.__name__}-{key}.joblib"
+
+    @functools.wraps(function)
+    def remembered(*args, **kwargs):
+        path = path_of(args, kwargs)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with FileLock(f"{path}.lock"):
+                if not path.exists():
+                    _write(path, function(*args, **kwargs))
+        try:
+            return joblib.load(path)
+        except Exception:  # truncated or written by another library version: make it again
+            path.unlink(missing_ok=True)
+            return function(*args, **kwargs)
+
+    remembered.fresh = function
+    remembered.known = lambda *args, **kwargs: path_of(args, kwargs).exists()
+    return remembered
+
+
+def _write(path: Path, result) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+        try:
+            joblib.dump(result, file, compress=0)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,310 @@
+"""Training as the paper does it, for all seeds at once: from points x0 (S, n) to points x (S, n).
+
+There is no data loader. The data lie on the device; an epoch is one permutation per seed, cut into batches; the last,
+smaller batch is trained too. Each seed has its own start and its own order, and nothing of it depends on which other
+seeds are trained beside it. Small-batch and large-batch runs of one seed share x0, as in the authors' code.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from labsupport import device as devices
+from labsupport import networks, pieces
+from labsupport.data import Dataset
+from labsupport.errors import TrainingDiverged, choose
+from labsupport.functions import check_points
+from labsupport.objective import Objective, chunks, flatten, summed_loss, together
+from labsupport.stack import forward
+
+OPTIMIZERS = ("adam", "sgd")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Give ``epochs`` or ``steps``; the rest has the paper's values where the paper gives any.
+
+    ``stop_loss`` (nats) ends a seed's training after the first epoch whose training loss is at or below it.
+    ``growth`` holds (from epoch, batch size) pairs. The last six fields are the remedies of chapter 8: ``ghost_batch``
+    samples normalized together, ``proximal`` strength with ``inner_steps`` steps per batch, ``sam_rho`` ascent length
+    (``sam_adaptive`` for ASAM), ``augment`` one of `pieces.AUGMENTATIONS`.
+    """
+
+    batch_size: int
+    epochs: int | None = None
+    steps: int | None = None
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    warmup_steps: int = 0
+    stop_loss: float | None = None
+    growth: tuple[tuple[int, int], ...] = ()
+    ghost_batch: int | None = None
+    proximal: float = 0.0
+    inner_steps: int = 1
+    sam_rho: float = 0.0
+    sam_adaptive: bool = False
+    augment: str | None = None
+
+    def __post_init__(self):
+        choose("optimizer", self.optimizer, OPTIMIZERS)
+        if self.augment is not None:
+            choose("augmentation", self.augment, pieces.AUGMENTATIONS)
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(f"Give epochs or steps, one of the two; given: epochs={self.epochs}, steps={self.steps}.")
+        for name in ("batch_size", "epochs", "steps", "ghost_batch", "inner_steps"):
+            value = getattr(self, name)
+            if value is not None and (value != int(value) or value < 1):
+                raise ValueError(f"{name} is {value}; a whole number of at least 1 is needed.")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(f"learning_rate is {self.learning_rate}; a positive number is needed.")
+        for name in ("momentum", "weight_decay", "warmup_steps", "proximal", "sam_rho"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it cannot be negative.")
+        if self.ghost_batch == 1:
+            raise ValueError("ghost_batch is 1; batch norm needs at least 2 samples together.")
+
+    def but(self, **changes) -> Recipe:
+        """This recipe with some fields changed.
+
+        >>> Recipe(32, epochs=80).but(batch_size=400, epochs=None, steps=10).steps
+        10
+        """
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """S finished trainings.
+
+    ``x0``, ``x`` : Tensor (S, n), first and last points. ``checkpoints`` : {epoch: Tensor (S, n)}; a seed that has
+    stopped keeps its last point. ``history`` : seed, epoch, steps, train_loss and test_loss (nats), train_accuracy and
+    test_accuracy (percent), one row per seed and recorded epoch. ``seconds`` : wall time of the training.
+    """
+
+    network: str | nn.Sequential
+    dataset: str
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    x0: Tensor
+    x: Tensor
+    history: pd.DataFrame
+    checkpoints: dict[int, Tensor] = field(default_factory=dict)
+    seconds: float = math.nan
+
+    @property
+    def final(self) -> pd.DataFrame:
+        """The last row of each seed."""
+        return self.history.groupby("seed", sort=False).tail(1).set_index("seed")
+
+
+def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: int | None = None) -> Tensor:
+    """Initial points (S, n), float32 on the CPU: PyTorch's uniform defaults, one draw per seed, torch's own generator
+    left as it was."""
+    points = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in seeds:
+            torch.manual_seed(seed)
+            if isinstance(network, str):
+                module = networks.build(network, num_classes=num_classes)
+            else:
+                module = copy.deepcopy(network).cpu()
+                for layer in module.modules():
+                    if hasattr(layer, "reset_parameters"):
+                        layer.reset_parameters()
+            points.append(flatten(module))
+    return torch.stack(points)
+
+
+def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds: int | Sequence[int] = 5, *,
+          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, progress: bool = True) -> Runs:
+    """Train one network from several seeds, all on the data's device.
+
+    Parameters
+    ----------
+    seeds
+        How many (0, 1, ...), or which. A seed sets the start and the order of the samples.
+    x0 : Tensor (n,) or (S, n)
+        Where to start instead.
+    checkpoints
+        Epochs after which to keep the points; 0 is the start.
+
+    Raises
+    ------
+    ValueError
+        No seeds, a batch larger than the data, an x0 that does not fit.
+    TrainingDiverged
+        The loss stopped being a number; the message names recipe, epoch and seed.
+    """
+    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not seeds:
+        raise ValueError("There are no seeds. Give a number of seeds, such as 5, or a list such as [0, 1, 2].")
+    total = len(dataset.y_train)
+    largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
+    if largest > total:
+        raise ValueError(f"The batch of {largest} is larger than the data: {dataset.name} has {total} training samples here.")
+    where = dataset.device
+    first = start(network, seeds, num_classes=dataset.num_classes) if x0 is None else x0
+    module = networks.build(network, num_classes=dataset.num_classes) if isinstance(network, str) else network
+    on_train = Objective(module, dataset.x_train, dataset.y_train)
+    on_test = Objective(module, dataset.x_test, dataset.y_test)
+    first = check_points(first, on_train.n, what="x0").to(where, torch.float32)
+    first = first.expand(len(seeds), -1).clone() if len(first) == 1 else first.clone()
+    if len(first) != len(seeds):
+        raise ValueError(f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point.")
+    keep = set(checkpoints or ())
+    run = _Run(module, on_train, on_test, recipe, seeds, first, keep)
+    began = time.perf_counter()
+    with devices.threads_for(on_train.n):
+        run.go(progress and show_progress())
+    return Runs(network, dataset.edition, recipe, seeds, first, run.x, run.table(), run.kept, time.perf_counter() - began)
+
+
+def show_progress() -> bool:
+    """Progress bars are for people: off where LABSUPPORT_PROGRESS is 'off', as in the book's own build."""
+    return os.environ.get("LABSUPPORT_PROGRESS", "on") != "off"
+
+
+class _Run:
+    """The state of one call of `train`: which seeds are still going, their points, and what was recorded."""
+
+    def __init__(self, network, on_train, on_test, recipe, seeds, first, keep):
+        self.network, self.layout, self.recipe, self.seeds = network, on_train.layout, recipe, seeds
+        self.on_train, self.on_test = on_train, on_test
+        self.x, self.going = first.clone(), list(range(len(seeds)))
+        self.keep, self.kept = keep, {0: first.clone()} if 0 in keep else {}
+        self.rows: list[pd.DataFrame] = []
+        self.where = first.device
+        self.orders = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
+        self.noise = torch.Generator(self.where).manual_seed(seeds[0])
+        self.dropout = any(isinstance(layer, nn.Dropout) for layer in network)
+        self.points = self.x.clone().requires_grad_()
+        self.optimizer = self._optimizer(self.points)
+        self.done = 0
+        per_epoch = math.ceil(len(on_train.labels) / recipe.batch_size)
+        self.epochs = recipe.epochs or math.ceil(recipe.steps / per_epoch)
+        self.every = max(1, math.ceil(self.epochs / 40))
+
+    def _optimizer(self, points):
+        r = self.recipe
+        if r.optimizer == "adam":
+            return torch.optim.Adam([points], lr=r.learning_rate, weight_decay=r.weight_decay, fused=True)
+        return torch.optim.SGD([points], lr=r.learning_rate, momentum=r.momentum, weight_decay=r.weight_decay, fused=True)
+
+    def go(self, progress: bool) -> None:
+        self.record(0)
+        bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
+        with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=self.dropout):
+            if self.dropout:  # dropout layers draw from torch's own generator
+                torch.manual_seed(self.seeds[0])
+            for epoch in bar:
+                mean = self.epoch(epoch)
+                self.x[self.going] = self.points.detach()
+                self.complain(mean, epoch)
+                last = epoch == self.epochs
+                if last or epoch % self.every == 0 or epoch in self.keep:
+                    self.record(epoch)
+                if epoch in self.keep:
+                    self.kept[epoch] = self.x.clone()
+                if self.recipe.stop_loss is not None and not last:
+                    self.stop(mean, epoch)
+                if not self.going:
+                    break
+        for epoch in self.keep - set(self.kept):  # every seed had stopped before
+            self.kept[epoch] = self.x.clone()
+
+    def epoch(self, epoch: int) -> Tensor:
+        """One pass over the data, or what is left of ``steps``; the mean batch loss (S,)."""
+        r, total = self.recipe, len(self.on_train.labels)
+        size = pieces.batch_size_at(epoch - 1, r.batch_size, r.growth)
+        order = torch.stack([torch.randperm(total, generator=self.orders[s], device=self.where) for s in self.going])
+        losses, count = torch.zeros(len(self.going), device=self.where), 0
+        for part in chunks(total, size):
+            if r.steps is not None and self.done >= r.steps:
+                break
+            chosen = order[:, part]
+            inputs, labels = self.on_train.inputs[chosen], self.on_train.labels[chosen]
+            if r.augment:
+                inputs = pieces.AUGMENTATIONS[r.augment](inputs, self.noise)
+            losses += self.step(inputs, labels)
+            count += 1
+        return losses / max(count, 1)
+
+    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Update all points on one batch each, (S, B, ...) and (S, B); the losses before, (S,)."""
+        r = self.recipe
+        self.optimizer.param_groups[0]["lr"] = pieces.warmed_up(r.learning_rate, self.done, r.warmup_steps)
+        gradient = self.gradient
+        if r.ghost_batch:
+            gradient = pieces.ghost(gradient, r.ghost_batch)
+        if r.sam_rho:
+            gradient = pieces.sharpness_aware(gradient, r.sam_rho, adaptive=r.sam_adaptive)
+        if r.proximal:
+            gradient = pieces.proximal(gradient, r.proximal, self.points.detach().clone())
+        losses = None
+        for _ in range(r.inner_steps):
+            now, self.points.grad = gradient(self.points.detach(), inputs, labels)
+            losses = now if losses is None else losses
+            self.optimizer.step()
+        self.done += 1
+        return losses
+
+    def gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy (S,) and its gradient (S, n), as many models at a time as is fastest."""
+        size = together(self.network, self.where, len(points), labels.shape[1])
+        losses, gradients = [], []
+        for rows in (slice(a, a + size) for a in range(0, len(points), size)):
+            leaf = points[rows].detach().requires_grad_()
+            logits = forward(self.network, self.layout, leaf, inputs[rows], shared=False, dropout=self.dropout)
+            mean = summed_loss(logits, labels[rows]) / labels.shape[1]
+            gradients.append(torch.autograd.grad(mean.sum(), leaf)[0])
+            losses.append(mean.detach())
+        return (losses[0], gradients[0]) if len(losses) == 1 else (torch.cat(losses), torch.cat(gradients))
+
+    def record(self, epoch: int) -> None:
+        x = self.x[self.going]
+        train_loss, train_accuracy = self.on_train.loss_and_accuracy(x)
+        test_loss, test_accuracy = self.on_test.loss_and_accuracy(x)
+        self.rows.append(pd.DataFrame({
+            "seed": [self.seeds[s] for s in self.going], "epoch": epoch, "steps": self.done,
+            "train_loss": train_loss.tolist(), "train_accuracy": train_accuracy.tolist(),
+            "test_loss": test_loss.tolist(), "test_accuracy": test_accuracy.tolist()}))
+
+    def stop(self, mean: Tensor, epoch: int) -> None:
+        """Let go of the seeds whose training loss has reached ``stop_loss``; looks only when the batches hint at it."""
+        if float(mean.min()) > 2 * self.recipe.stop_loss:
+            return
+        loss = self.on_train(self.x[self.going])
+        stays = (loss > self.recipe.stop_loss).tolist()
+        if all(stays):
+            return
+        if self.rows[-1]["epoch"].iloc[0] != epoch:
+            self.record(epoch)
+        self.going = [s for s, stay in zip(self.going, stays) if stay]
+        rows = torch.tensor(stays, device=self.where)
+        old, state = self.points, self.optimizer.state[self.points]
+        self.points = old.detach()[rows].clone().requires_grad_()
+        self.optimizer = self._optimizer(self.points)
+        self.optimizer.state[self.points] = {
+            k: v[rows] if isinstance(v, Tensor) and v.shape == old.shape else v for k, v in state.items()}
+
+    def complain(self, mean: Tensor, epoch: int) -> None:
+        bad = ~torch.isfinite(mean)
+        if bad.any():
+            seed = self.seeds[self.going[int(bad.nonzero()[0])]]
+            raise TrainingDiverged(f"The loss of seed {seed} is no longer a number in epoch {epoch} of {self.epochs}, with "
+                                   f"{self.recipe}. A smaller learning_rate, or some warmup_steps, may help.")
+
+    def table(self) -> pd.DataFrame:
+        return pd.concat(self.rows, ignore_index=True).sort_values(["seed", "epoch"], ignore_index=True)
