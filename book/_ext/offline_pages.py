@@ -2,6 +2,7 @@
 
 - `sphinx_thebe`, which Jupyter Book always loads, refers to a script elsewhere and declares its constants twice,
   an error on every page. The book starts no kernels from its pages, so its scripts and styles are dropped.
+- The list of references says it is a list and then holds no list items; screen readers are spared the claim.
 - A figure to explore (`labsupport.widgets`) is drawn by scripts. The still picture that its output carries for
   the repository's page also goes into a `noscript` element.
 """
@@ -18,6 +19,13 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
     """Remove what `sphinx_thebe` added to the page."""
     for kind in ("script_files", "css_files"):
         context[kind] = [entry for entry in context.get(kind, []) if "thebe" not in _content(entry)]
+
+
+def mend_references(app, pagename, templatename, context, doctree) -> None:
+    """Take the role of a list from the references, whose entries have a role of their own."""
+    context["body"] = context.get("body", "").replace(
+        '<div role="list" class="citation-list">', '<div class="citation-list">'
+    )
 
 
 def _content(entry) -> str:
@@ -43,4 +51,5 @@ def _raw(text: str) -> nodes.raw:
 def setup(app) -> dict:
     app.connect("doctree-read", add_still)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", mend_references)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

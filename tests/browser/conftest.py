@@ -1,0 +1,55 @@
+"""The rendered book and a browser that reaches no other host, for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import trial
+import yaml
+
+from tools.execute import ROOT
+from tools.render import render
+
+CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium")) or shutil.which("google-chrome")
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory) -> Path:
+    """The book rendered from the committed outputs, with a page of our own at its end."""
+    build = tmp_path_factory.mktemp("rendered")
+    source = build / "src"
+    source.mkdir()
+    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
+    shutil.copy2(ROOT / "_config.yml", source)
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    contents["parts"].append({"caption": "Trial", "chapters": [{"file": f"book/{trial.NAME}"}]})
+    (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf-8")
+
+    trial.write(source / "book")
+    assert render(source, build / "out") == 0, "the book does not render without warnings, see above"
+    return build / "out" / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium. Skips where there is none, except in continuous integration."""
+    if CHROMIUM is None:
+        reason = "no Chromium here: install Debian's chromium, or name one in CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield chromium
+        chromium.close()

@@ -1,0 +1,27 @@
+"""A page with every kind of control, whatever the chapters use."""
+
+import nbclient
+import nbformat
+
+NAME = "10-trial"
+CELLS = [
+    "from matplotlib import pyplot as plt\nfrom labsupport import widgets",
+    """def line(height, color):
+    fig, ax = plt.subplots(figsize=(4, 2.5))
+    ax.axhline(height, color=color)
+    ax.set(ylim=(0, 4), xlabel="x", ylabel="y", title="A line rises")
+    return ax""",
+    """widgets.explore(line, height=[1, 2, 3], color={"Blue": "#0072B2", "Orange": "#D55E00"},
+    labels={"height": "Height", "color": "Color"}, start={"height": 2},
+    alt="A level line at height {height}, drawn in {color}.", caption="Height and color can be chosen.")""",
+    """widgets.explore(lambda color: line(2, color), color={"Blue": "#0072B2", "Orange": "#D55E00"},
+    alt="A level line drawn in {color}.", caption="Only the color can be chosen.")""",
+]
+
+
+def write(folder) -> None:
+    """Write the page to `folder`, executed."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Trial\n\n$$ x^2 $$")])
+    notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbformat.write(notebook, folder / f"{NAME}.ipynb")
