@@ -10,19 +10,9 @@ import pytest
 import trial
 import yaml
 
+from tools.browser import CHROMIUM, SWITCHES
 from tools.execute import ROOT
 from tools.render import render
-
-CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium")) or shutil.which("google-chrome")
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
