@@ -23,6 +23,7 @@ from torch import Tensor
 
 from labsupport import device as devices
 from labsupport.errors import DataUnavailable, choose
+from labsupport.store import remember
 
 NAMES = ("mnist1d", "mnist", "cifar10", "cifar100")
 _IMAGES = {  # training images, test images, shape, classes
@@ -109,6 +110,7 @@ def load(name: str, *, device: str | torch.device | None = None, train_size: int
     return Dataset(**tensors, num_classes=int(arrays["y_train"].max()) + 1, name=name, edition=edition, seed=seed)
 
 
+@remember
 def _mnist1d(seed: int) -> dict[str, np.ndarray]:
     """4,000 training and 10,000 test signals of 40 points (Greydanus and Kobak 2024); the package seeds numpy itself."""
     from mnist1d.data import get_dataset_args, make_dataset

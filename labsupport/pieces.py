@@ -19,8 +19,8 @@ Gradient = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 def warmed_up(learning_rate: float, step: int, warmup_steps: int) -> float:
     """Gradual warm-up (Goyal et al. 2017): the rate climbs in a straight line over the first steps.
 
-    >>> [warmed_up(0.4, step, 4) for step in range(5)]
-    [0.1, 0.2, 0.3, 0.4, 0.4]
+    >>> [warmed_up(1.0, step, 4) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
     """
     return learning_rate * min(1.0, (step + 1) / warmup_steps) if warmup_steps else learning_rate
 

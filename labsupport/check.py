@@ -1,0 +1,153 @@
+"""Claims that can fail and exercises that check themselves.
+
+A claim is a sentence, numbers from several seeds, and a rule fixed beforehand: it is held if the mean lies on the
+claimed side by at least two standard errors. Its line is printed, compared by the tests, and remembered for the
+scorecard of chapter 9.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+import torch
+
+from labsupport import device, scale, store
+
+#: A claim needs this many standard errors between its mean and its bound.
+STANDARD_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checked line. ``margin`` is in standard errors; it is NaN for a claim that is a plain fact."""
+
+    key: str
+    says: str
+    held: bool
+    evidence: str
+    margin: float
+    paper: str = ""
+    scale: str = ""
+    device: str = ""
+    torch: str = ""
+
+
+def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", paper: str = "") -> Claim:
+    """Check and print one claim.
+
+    Parameters
+    ----------
+    key
+        Chapter and number, such as "2.1".
+    says
+        The sentence that the values can bear out or not.
+    values
+        One number per seed, whose mean is claimed to lie above ``above``: for "SB is better", SB's minus LB's. Or a
+        bool, for a fact that has no spread.
+    unit
+        Of the values, for the line.
+    paper
+        What the paper says that this bears on, for the scorecard.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two values, or one that is not a number.
+
+    >>> _ = claim("0.0", "Three are more than two", [3.1, 2.9, 3.0], above=2, unit="apples")
+    held      0.0 Three are more than two [+3 apples against 2, 17.3 standard errors]
+    """
+    if isinstance(values, bool | np.bool_):
+        held, margin, evidence = bool(values), math.nan, "a fact of this run"
+    else:
+        numbers = np.asarray(values, dtype=float).ravel()
+        if len(numbers) < 2 or not np.isfinite(numbers).all():
+            raise ValueError(f"Claim {key} needs at least two finite numbers, one per seed; given: {numbers.tolist()}.")
+        mean, error = numbers.mean(), numbers.std(ddof=1) / math.sqrt(len(numbers))
+        margin = (mean - above) / error if error > 0 else math.copysign(math.inf, mean - above)
+        held = bool(margin >= STANDARD_ERRORS)
+        against = f" against {above:g}" if above else ""
+        evidence = f"{mean:+.3g}{' ' + unit if unit else ''}{against}, {margin:.1f} standard errors"
+    made = Claim(key, says, held, evidence, float(margin), paper, scale.current().name, device.pick().type, torch.__version__)
+    _record(made)
+    print(f"{'held' if held else 'NOT HELD':<9} {key} {says} [{evidence}]")
+    return made
+
+
+def _record(made: Claim) -> None:
+    folder = store.folder() / "claims" / f"{made.scale}-{made.device}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".partial", delete=False, encoding="utf-8") as file:
+        json.dump(asdict(made), file)
+    os.replace(file.name, folder / f"{made.key}.json")
+
+
+def recorded() -> pd.DataFrame:
+    """All claims made on this machine at the current scale and device; for the others, the committed ones.
+
+    Columns are those of `Claim`, and ``source``: "this machine" or "committed".
+    """
+    folder = store.folder() / "claims" / f"{scale.current().name}-{device.pick().type}"
+    here = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    rows = {c["key"]: {**c, "source": "committed"} for c in _committed()}
+    rows |= {c["key"]: {**c, "source": "this machine"} for c in here}
+    order = sorted(rows, key=lambda key: [int(part) for part in key.split(".")])
+    return pd.DataFrame([rows[key] for key in order])
+
+
+def _committed() -> list[dict]:
+    path = resources.files("labsupport") / "results" / "claims.json"
+    return json.loads(path.read_text(encoding="utf-8"))["claims"] if path.is_file() else []
+
+
+def exercise(key: str, answer, expected=None, *, tolerance: float = 1e-3, test: Callable | None = None) -> None:
+    """Check one exercise's answer and say in one line how it went; an exercise not yet answered is no error.
+
+    Parameters
+    ----------
+    answer
+        The reader's: a number, a letter, a tensor or a function; None as long as there is none.
+    expected
+        What it should be; numbers and arrays may differ by ``tolerance``, relatively.
+    test
+        Instead of ``expected``: a function of the answer that returns None if it is right, else what is wrong.
+
+    >>> exercise("0.1", None, 4)
+    Exercise 0.1: no answer yet. Replace None above and run both cells.
+    >>> exercise("0.1", 5, 4)
+    Exercise 0.1: not yet. Your answer is 5. The hint below may help.
+    >>> exercise("0.1", 4, 4)
+    Exercise 0.1: correct.
+    """
+    if answer is None:
+        print(f"Exercise {key}: no answer yet. Replace None above and run both cells.")
+        return
+    wrong = _compare(answer, expected, tolerance)
+    if test is not None:
+        try:
+            wrong = test(answer)
+        except Exception as error:  # the reader's own function may fail in any way
+            wrong = f"It stopped with {type(error).__name__}: {error}."
+    print(f"Exercise {key}: correct." if wrong is None else f"Exercise {key}: not yet. {wrong} The hint below may help.")
+
+
+def _compare(answer, expected, tolerance) -> str | None:
+    if isinstance(expected, str):
+        same = str(answer).strip().strip("()").lower() == expected.lower()
+        return None if same else f"Your answer is {answer!r}."
+    try:
+        given, wanted = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
+    except (TypeError, ValueError):
+        return None if answer == expected else f"Your answer is {answer!r}, which is not a number."
+    if given.shape != wanted.shape:
+        return f"Your answer has shape {given.shape}; {wanted.shape} is wanted."
+    near = np.allclose(given, wanted, rtol=tolerance, atol=1e-12)
+    return None if near else f"Your answer is {answer}." if given.ndim == 0 else "Some entries differ."
