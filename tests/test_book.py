@@ -261,6 +261,13 @@ def test_the_configuration_runs_nothing_and_loads_nothing_from_elsewhere():
     assert config["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
 
 
+def test_the_example_of_the_readme_runs(capsys):
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S).group(1)
+    assert "epochs=120" in example and "seeds=5" in example
+    exec(example.replace("epochs=120", "epochs=1").replace("seeds=5", "seeds=2"), {})
+    assert re.search(r"\d\.\d+", capsys.readouterr().out)
+
+
 # The repository's address
 
 

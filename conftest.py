@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 PATIENCE = 15 * 60  # seconds the gathering chapter waits for the others before it goes on without them
 
 
@@ -34,6 +34,10 @@ def pytest_configure(config):
     os.environ["LABSUPPORT_TEST_RUN"] = str(config.run_folder)
     if not config.getoption("--keep-store"):
         os.environ["LABSUPPORT_STORE"] = str(config.run_folder / "store")
+    profile = config.run_folder / "ipython" / "profile_default"  # kernels start without this user's own settings
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ["LABSUPPORT_SCALE"] = "laptop"  # what the committed outputs were made at
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
