@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve outputs check bench run-times repository clean forget environment python
+.PHONY: help book test smoke serve outputs check claims pdf bench run-times repository clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -53,6 +53,12 @@ outputs: $(READY) ## for authors: run in place and refresh the committed outputs
 
 check: $(READY) ## for authors: what a chapter still lacks (NB=book/02-*.ipynb)
 	$(PY) -m tools.skeleton $(NB)
+
+claims: $(READY) ## for authors: commit what the chapters claimed on this machine, for the scorecard
+	$(PY) -m tools.claims
+
+pdf: $(READY) ## print the rendered book to _build/book.pdf, with Chromium
+	$(PY) -m tools.pdf
 
 bench: $(READY) ## measure how fast this machine trains, and print one table
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet: benchmarks/ is missing."; exit 1; }

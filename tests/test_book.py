@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import environment, execute, notebooks, repository, run_times, skeleton
+from tools import claims, environment, execute, notebooks, repository, run_times, skeleton
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -142,6 +144,11 @@ FAULTS = [
     (skeleton.claims, replace(code, "check.claim(", "print("), "check.claim"),
     (skeleton.claims, tag("check.claim", "nbval-ignore-output"), "compared strictly"),
     (skeleton.claims, outputs("check.claim", stdout("nearly held\n")), "more than claims"),
+    (
+        skeleton.claims,
+        outputs("check.claim", new_output("execute_result", {"text/plain": "Claim(key='2.1')"}, execution_count=1)),
+        "semicolon",
+    ),
     (skeleton.claims, outputs("check.claim", stdout("held      3.1 SB wins [+7 points]\n")), "another chapter"),
     (skeleton.exercises, drop_exercise, "needs at least 3"),
     (skeleton.exercises, replace(prose, "### Exercise 2.2:", "### Exercise 2.7:"), "Exercise 2.2"),
@@ -251,6 +258,28 @@ def test_links_in_pages_resolve(path):
 @pytest.mark.parametrize("path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_pages_name_no_path_of_one_machine(path):
     assert not skeleton.MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
+
+
+def test_the_committed_claims_are_those_the_chapters_print():
+    rows = json.loads(claims.COMMITTED.read_text(encoding="utf-8"))["claims"] if claims.COMMITTED.exists() else []
+    committed = {row["key"]: ("held" if row["held"] else "NOT HELD", row["says"]) for row in rows}
+    assert committed == claims.printed(), "after `make outputs`, run: make claims"
+
+
+def test_only_the_evidence_of_a_claim_is_blinded():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "tests" / "nbval-sanitize.cfg")
+    rules = [(config[name]["regex"], config[name]["replace"]) for name in config.sections()]
+
+    def blind(text):
+        for regex, new in rules:
+            text = re.sub(regex, new, text)
+        return text
+
+    line = "held      2.1 SB wins [+7.02 points, 15.1 standard errors]\n"
+    assert blind(line) == blind(line.replace("7.02", "6.98")) != blind(line.replace("held     ", "NOT HELD "))
+    assert blind(line) != blind(line.replace("SB", "LB"))
+    assert blind("a table [1.0, 2.0]\n") == "a table [1.0, 2.0]\n"
 
 
 def test_the_configuration_runs_nothing_and_loads_nothing_from_elsewhere():

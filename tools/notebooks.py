@@ -124,14 +124,14 @@ def skeleton(name: str, title: str):
         new_markdown_cell("<details>\n<summary>Answer</summary>\n\n(b), and why.\n\n</details>"),
         new_markdown_cell("## Paper and us\n\nOur number beside the published one, with what differs."),
         new_markdown_cell("## Claims\n\nEach line says held or not held, with its margin."),
-        new_code_cell(f'check.claim("{number}.1", ...)  # see labsupport.check'),
+        new_code_cell(f'check.claim("{number}.1", "SB wins", gaps);  # see labsupport.check'),
         new_markdown_cell("## Exercises"),
     ]
     for k in (1, 2, 3):
         cells += [
             new_markdown_cell(f"### Exercise {number}.{k}: a title\n\nThe task."),
             new_code_cell("answer = None  # your answer", metadata={"tags": ["exercise"]}),
-            new_code_cell(f'check.exercise("{number}.{k}", answer)', metadata={"tags": ["exercise-check"]}),
+            new_code_cell(f'check.exercise("{number}.{k}", answer, expected=2)', metadata={"tags": ["exercise-check"]}),
             new_markdown_cell(
                 "<details>\n<summary>Hint</summary>\n\nA nudge.\n\n</details>\n\n"
                 "<details>\n<summary>Solution</summary>\n\nThe way, then the answer.\n\n</details>"

@@ -209,18 +209,24 @@ def claims(chapter: Chapter) -> Iterator[str]:
     for i, cell in making:
         if "nbval-ignore-output" in tags(cell):
             yield f"cell {i}: claims are compared strictly, remove `nbval-ignore-output`"
-        lines = [line for out in cell.outputs if out.output_type == "stream" for line in out.text.splitlines()]
+        lines = "".join(str(out.get("text", out.get("data"))) for out in cell.outputs).splitlines()
         wrong = [line for line in lines if line.strip() and not CLAIM.match(line)]
         if wrong:
-            yield f"cell {i}: prints more than claims: {wrong[0]!r}"
-        for line in filter(CLAIM.match, lines):
-            if int(CLAIM.match(line).group("chapter")) != chapter.number:
-                yield f"cell {i}: a claim of another chapter: {line!r}"
+            yield f"cell {i}: shows more than claims (end its last line with a semicolon?): {wrong[0][:80]!r}"
+    for line in claim_lines(chapter):
+        if int(line["chapter"]) != chapter.number:
+            yield f"a claim of another chapter: {line['key']} {line['text']}"
 
 
 CLAIM = re.compile(
-    r"(?P<verdict>held|not held|not testable here)\s+(?P<chapter>\d+)\.\d+\s+(?P<text>\S.*?)\s+\[(?P<evidence>.+)\]$"
+    r"(?P<verdict>held|NOT HELD)\s+(?P<key>(?P<chapter>\d+)\.\d+)\s+(?P<text>\S.*?)\s+\[(?P<evidence>.+)\]$"
 )
+
+
+def claim_lines(chapter: Chapter) -> list[dict]:
+    """The claims a chapter's committed outputs show: verdict, key, chapter, text and evidence of each."""
+    texts = [out.text for _, cell in chapter.section("Claims") for out in cell.get("outputs", []) if "text" in out]
+    return [found.groupdict() for text in texts for found in map(CLAIM.match, text.splitlines()) if found]
 
 
 def exercises(chapter: Chapter) -> Iterator[str]:

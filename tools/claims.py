@@ -1,0 +1,47 @@
+"""Gather the claims that the chapters made on this machine into the committed file the last chapter falls back on.
+
+    python -m tools.claims
+
+A reader who opens the last chapter alone then still sees the whole scorecard, and where it was measured. Run every
+chapter first: `make outputs`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tools import notebooks, skeleton
+from tools.execute import ROOT, provenance
+
+COMMITTED = ROOT / "labsupport" / "results" / "claims.json"
+
+
+def printed() -> dict[str, tuple[str, str]]:
+    """The claims as the committed notebooks print them: verdict and sentence by key."""
+    found = {}
+    for path in notebooks.chapters(ROOT / "book"):
+        for line in skeleton.claim_lines(skeleton.Chapter.read(path)):
+            found[line["key"]] = (line["verdict"], line["text"])
+    return found
+
+
+def main() -> int:
+    from labsupport import check
+
+    shown = printed()
+    rows = check.recorded()
+    rows = rows[rows.key.isin(shown) & (rows.source == "this machine")] if len(rows) else rows
+    if lacking := sorted(set(shown) - set(rows["key"] if len(rows) else [])):
+        print(f"Not measured on this machine: {', '.join(lacking)}. Run: make outputs", file=sys.stderr)
+        return 1
+    made = json.loads(rows.drop(columns="source").to_json(orient="records"))
+    COMMITTED.parent.mkdir(exist_ok=True)
+    text = json.dumps({"provenance": provenance(jobs=2), "claims": made}, indent=1, ensure_ascii=False)
+    COMMITTED.write_text(text + "\n", encoding="utf-8")
+    print(f"{len(made)} claims, {sum(claim['held'] for claim in made)} of them held.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
