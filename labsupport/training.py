@@ -187,7 +187,7 @@ class _Run:
         self.rows: list[pd.DataFrame] = []
         self.where = first.device
         self.orders = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
-        self.noise = torch.Generator(self.where).manual_seed(seeds[0])
+        self.noise = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
         self.dropout = any(isinstance(layer, nn.Dropout) for layer in network)
         self.points = self.x.clone().requires_grad_()
         self.optimizer = self._optimizer(self.points)
@@ -236,7 +236,8 @@ class _Run:
             chosen = order[:, part]
             inputs, labels = self.on_train.inputs[chosen], self.on_train.labels[chosen]
             if r.augment:
-                inputs = pieces.AUGMENTATIONS[r.augment](inputs, self.noise)
+                change = pieces.AUGMENTATIONS[r.augment]
+                inputs = torch.stack([change(rows, self.noise[s]) for s, rows in zip(self.going, inputs)])
             losses += self.step(inputs, labels)
             count += 1
         return losses / max(count, 1)
@@ -282,8 +283,11 @@ class _Run:
             "test_loss": test_loss.tolist(), "test_accuracy": test_accuracy.tolist()}))
 
     def stop(self, mean: Tensor, epoch: int) -> None:
-        """Let go of the seeds whose training loss has reached ``stop_loss``; looks only when the batches hint at it."""
-        if float(mean.min()) > 2 * self.recipe.stop_loss:
+        """Let go of the seeds whose training loss has reached ``stop_loss``; looks only when the batches hint at it.
+
+        Augmented batches do not: they are harder than the training set.
+        """
+        if not self.recipe.augment and float(mean.min()) > 2 * self.recipe.stop_loss:
             return
         loss = self.on_train(self.x[self.going])
         stays = (loss > self.recipe.stop_loss).tolist()
