@@ -35,8 +35,8 @@ def choose(kind: str, given: str, known: Iterable[str]) -> str:
     known = list(known)
     if given in known:
         return given
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.4)
-    lower = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(str(given), [str(k) for k in known], n=1, cutoff=0.4)
+    lower = {str(k).lower(): k for k in known}
     guess = lower.get(str(given).lower()) or (near[0] if near else None)
     hint = f" Did you mean {guess!r}?" if guess else ""
-    raise UnknownName(f"No {kind} is called {given!r}.{hint} Known: {', '.join(known)}.")
+    raise UnknownName(f"No {kind} is called {given!r}.{hint} Known: {', '.join(map(str, known))}.")

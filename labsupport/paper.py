@@ -1,0 +1,246 @@
+"""The published numbers, to set beside ours: Keskar et al. 2017 (arXiv 1609.04836), and two replies.
+
+Every function returns a new tidy DataFrame. **Printed** numbers stand in the paper's tables. **Digitized** numbers were
+read off the vector graphics of its figures and are approximate: accuracies to about 0.1 points. Spreads are standard deviations over five runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import resources
+
+import pandas as pd
+
+from labsupport.errors import choose
+
+NETWORKS = ("F1", "F2", "C1", "C2", "C3", "C4")
+
+#: ||x_SB - x0|| / ||x_LB - x0|| lies between these two (the paper's text, printed).
+DISTANCE_RATIO = (3, 10)
+
+
+def table1() -> pd.DataFrame:
+    """The six networks (Table 1 and appendix B, printed): network, dataset, samples, batch sizes, layers, parameters.
+
+    ``parameters`` counts weights, biases, and batch norm's scale and shift. C1 and C3 follow the authors' code, since the
+    stride printed in appendix B.3 gives another network. Large batches are a tenth of the data.
+
+    >>> table1().set_index("network").parameters.to_dict()["F1"]
+    1462794
+    """
+    shallow = "2 x [conv 5x5x64, BN, ReLU, max-pool 3x3 stride 2], 384, 192 [BN, ReLU, dropout .5]"
+    deep = "3x3 convs 2x64, 2x128, 3x256, 3x512, 3x512 [BN, ReLU], max-pool 2 after each stack, 512"
+    rows = [
+        ("F1", "MNIST", 60_000, 10_000, 10, 256, 6_000, "5 x [512, BN, ReLU]", 1_462_794),
+        ("F2", "TIMIT", 721_329, 310_621, 1_973, 256, 72_133, "7 x [512, BN, ReLU]", 2_780_085),
+        ("C1", "CIFAR-10", 50_000, 10_000, 10, 256, 5_000, shallow, 1_757_834),
+        ("C2", "CIFAR-10", 50_000, 10_000, 10, 256, 5_000, deep, 14_991_946),
+        ("C3", "CIFAR-100", 50_000, 10_000, 100, 256, 5_000, shallow, 1_775_204),
+        ("C4", "CIFAR-100", 50_000, 10_000, 100, 256, 5_000, deep, 15_038_116),
+    ]
+    return pd.DataFrame(rows, columns=["network", "dataset", "train_size", "test_size", "classes", "small_batch",
+                                       "large_batch", "layers", "parameters"])
+
+
+def table2() -> pd.DataFrame:
+    """Accuracy of small and large batches (Table 2, printed, percent): network, batch (SB, LB), split, mean, std.
+
+    >>> t = table2()
+    >>> t[(t.network == "F1") & (t.split == "test")]["mean"].tolist()            # SB, LB
+    [98.03, 97.81]
+    """
+    published = {  # train SB, train LB, test SB, test LB
+        "F1": [(99.66, .05), (99.92, .01), (98.03, .07), (97.81, .07)],
+        "F2": [(99.99, .03), (98.35, 2.08), (64.02, .2), (59.45, 1.05)],
+        "C1": [(99.89, .02), (99.66, .2), (80.04, .12), (77.26, .42)],
+        "C2": [(99.99, .04), (99.99, .01), (89.24, .12), (87.26, .07)],
+        "C3": [(99.56, .44), (99.88, .30), (49.58, .39), (46.45, .43)],
+        "C4": [(99.10, 1.23), (99.57, 1.84), (63.08, .5), (57.81, .17)],
+    }
+    columns = [("train", "SB"), ("train", "LB"), ("test", "SB"), ("test", "LB")]
+    return pd.DataFrame([{"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
+                         for network, row in published.items() for (split, batch), (mean, std) in zip(columns, row)])
+
+
+def _sharpness(published: dict) -> pd.DataFrame:
+    columns = [("SB", 1e-3), ("LB", 1e-3), ("SB", 5e-4), ("LB", 5e-4)]
+    return pd.DataFrame([{"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
+                         for network, row in published.items() for (batch, epsilon), (mean, std) in zip(columns, row)])
+
+
+def table3() -> pd.DataFrame:
+    """Sharpness in full space (Table 3, printed, percent, Metric 2.1): network, batch (SB, LB), epsilon, mean, std.
+
+    >>> t = table3().query("network == 'C1' and epsilon == 1e-3").set_index("batch")["mean"]
+    >>> round(t["LB"] / t["SB"])                                                  # compare ratios, not values
+    25
+    """
+    return _sharpness({
+        "F1": [(1.23, .83), (205.14, 69.52), (.61, .27), (42.90, 17.14)],
+        "F2": [(1.39, .02), (310.64, 38.46), (.90, .05), (93.15, 6.81)],
+        "C1": [(28.58, 3.13), (707.23, 43.04), (7.08, .88), (227.31, 23.23)],
+        "C2": [(8.68, 1.32), (925.32, 38.29), (2.07, .86), (175.31, 18.28)],
+        "C3": [(29.85, 5.98), (258.75, 8.96), (8.56, .99), (105.11, 13.22)],
+        "C4": [(12.83, 3.84), (421.84, 36.97), (4.07, .87), (109.35, 16.57)],
+    })
+
+
+def table4() -> pd.DataFrame:
+    """Sharpness in random manifolds of 100 dimensions (Table 4, printed, percent); the columns of `table3`.
+
+    >>> table4().query("network == 'F1' and batch == 'LB'")["mean"].tolist()      # hardly moves with epsilon
+    [9.22, 9.17]
+    """
+    return _sharpness({
+        "F1": [(.11, .00), (9.22, .56), (.05, .00), (9.17, .14)],
+        "F2": [(.29, .02), (23.63, .54), (.05, .00), (6.28, .19)],
+        "C1": [(2.18, .23), (137.25, 21.60), (.71, .15), (29.50, 7.48)],
+        "C2": [(.95, .34), (25.09, 2.61), (.31, .08), (5.82, .52)],
+        "C3": [(17.02, 2.20), (236.03, 31.26), (4.03, 1.45), (86.96, 27.39)],
+        "C4": [(6.05, 1.13), (72.99, 10.96), (1.89, .33), (19.85, 4.12)],
+    })
+
+
+def appendix_e() -> pd.DataFrame:
+    """Attempts to rescue large batches (appendix E, printed, percent).
+
+    Columns: network; remedy (augmented, conservative); batch (SB, LB); quantity (test_accuracy, sharpness); epsilon,
+    NaN for accuracies; mean; std. Sharpness is given for LB only, augmentation for the convolutional networks only.
+    *Augmented* is flips, rotations up to 10 degrees and shifts up to a fifth of the size. *Conservative* is
+    lambda = 1e-3 and three ADAM steps a batch. Augmented C2 and C4 LB and conservative F1 LB beat SB, still sharp.
+
+    >>> e = appendix_e().query("network == 'C2' and remedy == 'augmented' and quantity == 'test_accuracy'")
+    >>> dict(zip(e.batch, e["mean"]))
+    {'SB': 89.82, 'LB': 90.26}
+    """
+    augmented = {  # accuracy SB, accuracy LB, LB's sharpness at 1e-3 and 5e-4
+        "C1": [(83.63, .14), (82.50, .67), (231.77, 30.50), (45.89, 3.83)],
+        "C2": [(89.82, .12), (90.26, 1.15), (468.65, 47.86), (105.22, 19.57)],
+        "C3": [(54.55, .44), (53.03, .33), (103.68, 11.93), (37.67, 3.46)],
+        "C4": [(63.05, .5), (65.88, .13), (271.06, 29.69), (45.31, 5.93)],
+    }
+    conservative = {  # LB: accuracy, sharpness at 1e-3 and 5e-4
+        "F1": [(98.12, .01), (232.25, 63.81), (46.02, 12.58)],
+        "F2": [(61.94, 1.10), (928.40, 51.63), (190.77, 25.33)],
+        "C1": [(78.41, .22), (520.34, 34.91), (171.19, 15.13)],
+        "C2": [(88.495, .63), (632.01, 208.01), (108.88, 47.36)],
+        "C3": [(45.98, .54), (337.92, 33.09), (110.69, 3.88)],
+        "C4": [(62.51, .67), (354.94, 20.23), (68.76, 16.29)],
+    }
+    large = [("LB", "test_accuracy", None), ("LB", "sharpness", 1e-3), ("LB", "sharpness", 5e-4)]
+    tables = [("augmented", augmented, [("SB", "test_accuracy", None), *large]), ("conservative", conservative, large)]
+    return pd.DataFrame([
+        {"network": network, "remedy": remedy, "batch": batch, "quantity": quantity, "epsilon": epsilon, "mean": mean,
+         "std": std}
+        for remedy, published, columns in tables for network, row in published.items()
+        for (batch, quantity, epsilon), (mean, std) in zip(columns, row)]).astype({"epsilon": float})
+
+
+# -- figures, digitized --------------------------------------------------------------------------------------------
+
+#: What runs along each figure's horizontal axis.
+AXES = {2: "epoch", 3: "alpha", 4: "batch_size", 5: "epoch", 6: "loss"}
+_POINTS = {  # Figures 4 and 6: a few points of C1's curves, {(figure, network, name): (x, value)}
+    (4, "C1", "test_accuracy"): ([100, 256, 500, 1000, 2000, 5000], [79.1, 79.2, 78.0, 77.8, 76.8, 75.7]),
+    (4, "C1", "sharpness_1e-3"): ([100, 256, 500, 1000, 2000, 5000], [4, 14, 54, 205, 515, 631]),
+    (6, "C1", "SB_sharpness_1e-3"): ([1.19, .18, .03], [68, 32, 5]),
+    (6, "C1", "LB_sharpness_1e-3"): ([1.79, .53, .04], [50, 302, 760]),
+}
+_NAMES = {  # names in the file -> names here
+    "train_acc": "train_accuracy", "test_acc": "test_accuracy", "SB_train": "SB_train_accuracy",
+    "LB_train": "LB_train_accuracy", "SB_test": "SB_test_accuracy", "LB_test": "LB_test_accuracy",
+    "piggyback_test": "LB_test_accuracy",  # accuracy of the LB run that starts from the SB iterate
+    "sharp_1e-3": "sharpness_1e-3", "sharp_5e-4": "sharpness_5e-4",
+}
+
+
+@functools.cache
+def _file() -> dict:
+    return json.loads((resources.files("labsupport") / "results" / "paper-figures.json").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _curves() -> dict[tuple[int, str, str], tuple[list, list]]:
+    found = {}
+    for key, (x, value) in ((k, v) for k, v in _file().items() if k != "about"):
+        number, network, name = key.split(".")
+        found[int(number.removeprefix("fig")), network, _NAMES.get(name, name)] = (x, value)
+    return found | _POINTS
+
+
+def about() -> str:
+    """How the curves of Figures 2, 3 and 5 were digitized, and how far to trust them; from the file that holds them."""
+    return _file()["about"]
+
+
+def figure(number: int) -> pd.DataFrame:
+    """All digitized curves of one figure, in long form: network, name, the horizontal axis, value.
+
+    2: (SB, LB)_(train, test)_accuracy along training, percent; F2 and C1, by ``epoch``.
+    3: (train, test)_(loss, accuracy) on the line from an SB minimum (alpha 0) to an LB one (alpha 1); by ``alpha``.
+    4: test_accuracy and sharpness_1e-3 after 100 epochs, percent; C1, six points, by ``batch_size``.
+    5: SB_test_accuracy, and LB_test_accuracy and sharpness_(1e-3, 5e-4) after 100 epochs of LB from each SB iterate,
+    percent; F2 and C1, by ``epoch`` of the SB run.
+    6: (SB, LB)_sharpness_1e-3 against the training loss, percent; C1, three points each, by ``loss``.
+
+    Losses are mean cross-entropies in nats; the authors' are capped at 16.1 by Keras, PyTorch's are not. Figure 5's
+    legend prints 5E-3 where 5E-4 must be meant. Raises UnknownName for a figure that was not digitized.
+
+    >>> figure(4).query("name == 'sharpness_1e-3' and batch_size == 256")["value"].tolist()
+    [14.0]
+    """
+    choose("digitized figure", number, AXES)
+    rows = [pd.DataFrame({"network": network, "name": name, AXES[number]: x, "value": [float(v) for v in value]})
+            for (its, network, name), (x, value) in _curves().items() if its == number]
+    return pd.concat(rows, ignore_index=True)
+
+
+def curve(number: int, network: str, name: str) -> pd.DataFrame:
+    """One digitized curve: the horizontal axis (see `figure`) and ``value``.
+
+    Raises
+    ------
+    UnknownName
+        A figure, network or name that was not digitized, with the nearest valid one.
+
+    >>> curve(3, "C1", "test_accuracy").query("alpha in [0, 1]")["value"].tolist()      # the SB and the LB minimum
+    [80.52, 77.26]
+    """
+    table = figure(number)
+    choose(f"network of Figure {number}", network, table.network.unique())
+    table = table[table.network == network]
+    choose(f"curve of Figure {number}", name, table.name.unique())
+    return table.loc[table.name == name, [AXES[number], "value"]].reset_index(drop=True)
+
+
+# -- what came after -----------------------------------------------------------------------------------------------
+
+
+def hoffer() -> pd.DataFrame:
+    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better": network, method, value.
+
+    The networks are Keskar's. Methods, each added to the one before: SB; LB; +LR, the rate times sqrt(B_LB / B_SB); +GBN,
+    ghost batch norm of 128 samples; +RA, regime adaptation, as many updates as SB.
+
+    >>> hoffer().query("network == 'C1'").set_index("method")["value"].to_dict()["+RA"]
+    88.2
+    """
+    published = {"F1": [98.27, 97.05, 97.55, 97.60, 98.53], "C1": [87.80, 83.95, 86.15, 86.4, 88.20],
+                 "C3": [61.25, 51.50, 57.38, 57.5, 63.20]}
+    methods = ["SB", "LB", "+LR", "+GBN", "+RA"]
+    return pd.DataFrame([{"network": network, "method": method, "value": value}
+                         for network, row in published.items() for method, value in zip(methods, row)])
+
+
+def goyal() -> pd.DataFrame:
+    """ImageNet error of ResNet-50 (percent, printed) in Goyal et al. 2017: batch_size, method, mean, std.
+
+    Warm-up is gradual, over 5 epochs; both large-batch runs scale the rate linearly. The std without warm-up is NaN here.
+
+    >>> goyal().set_index("method")["mean"].to_dict()["linear scaling, gradual warm-up"]
+    23.74
+    """
+    return pd.DataFrame({"batch_size": [256, 8192, 8192],
+                         "method": ["baseline", "linear scaling, gradual warm-up", "linear scaling, no warm-up"],
+                         "mean": [23.60, 23.74, 24.84], "std": [.12, .09, float("nan")]})
