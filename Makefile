@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve pdf outputs check claims pdf bench run-times repository clean forget environment python
+.PHONY: help book test smoke serve outputs check claims pdf bench run-times repository clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -43,9 +43,6 @@ test: $(READY) ## unit tests, doctests and every cell of every chapter, from an 
 
 smoke: $(READY) ## does every cell run? at the smallest scale, in a minute or so
 	$(PY) -m tools.execute --copy-to _build/smoke --jobs $(JOBS) --scale smoke --cold
-
-pdf: $(READY) ## print the rendered book to _build/book.pdf (needs Chromium)
-	$(PY) -m tools.pdf
 
 serve: ## show _build/html at http://localhost:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet. Run: make book"; exit 1; }
