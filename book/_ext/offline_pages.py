@@ -40,7 +40,8 @@ def add_still(app, doctree) -> None:
         forms = {child.get("mime_type"): child for child in bundle.children}
         if VIEW in forms and PICTURE in forms:
             image = next(iter(forms[PICTURE].findall(nodes.image))).deepcopy()
-            image["alt"] = forms["text/plain"].astext() if "text/plain" in forms else ""
+            if not image.get("alt") and "text/plain" in forms:
+                image["alt"] = forms["text/plain"].astext()
             forms[VIEW] += [_raw("<noscript>"), image, _raw("</noscript>")]
 
 
