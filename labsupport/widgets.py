@@ -117,7 +117,7 @@ def explore(
         _row(make, knob, control, play if i == _played(knobs) else None)
         for i, (knob, control) in enumerate(zip(knobs, controls))
     ]
-    below = make(ipywidgets.HTML, value=f'<p class="lab-caption">{html.escape(caption)}</p>')
+    below = make(ipywidgets.HTML, value=f'<p class="lab-caption" style="margin:0">{html.escape(caption)}</p>')
     widget = make(ipywidgets.VBox, children=[*rows, shown, below], layout={"max_width": "100%"})
     widget.add_class("lab-explore")
     still = frames.still(pictures[begin], f"{given.stand(knobs, begin)}. {caption}")
@@ -177,7 +177,7 @@ def _pane(knobs, at, picture: frames.Frame, alt: str) -> str:
     now = ", ".join(
         f"{html.escape(knob.label)}: <b>{html.escape(knob.texts[i])}</b>" for knob, i in zip(knobs, at) if knob.numeric
     )
-    return f'<div class="lab-frame"><p class="lab-now">{now}</p>{picture.html(alt)}</div>'
+    return f'<div class="lab-frame"><p class="lab-now" style="margin:0">{now}</p>{picture.html(alt)}</div>'
 
 
 def _control(make: _Maker, knob: given.Parameter, index: int):

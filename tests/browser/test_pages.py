@@ -174,7 +174,8 @@ def test_every_figure_to_explore_moves(html, browser, name, width):
         assert figures, "every chapter has a figure that the reader moves"
         for figure in figures:
             drive(visit.page, figure, every_step=width == max(WIDTHS))
-        play(visit.page, figures[0])
+        if width == max(WIDTHS):
+            play(visit.page, figures[0])
         assert visit.faults == []
 
 
