@@ -32,7 +32,7 @@ def html(tmp_path_factory) -> Path:
     return build / "out" / "_build" / "html"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must end before other tests start theirs
 def browser():
     """Headless Chromium. Skips where there is none, except in continuous integration."""
     if CHROMIUM is None:
