@@ -155,14 +155,15 @@ def play(page, figure) -> None:
     stopped = shown(figure)
     page.wait_for_timeout(1200)
     assert shown(figure) == stopped and button.inner_text() == "Play"
-    assert figure.locator(".lab-status").text_content() == stopped[1], "a screen reader is not told what is seen"
+    told = figure.locator(".lab-status").element_handle()  # what a screen reader says, once the figure rests
+    page.wait_for_function("([told, text]) => told.textContent === text", arg=[told, stopped[1]], timeout=20_000)
 
 
 def wait_for_change(figure, source: str) -> None:
     figure.page.wait_for_function(
         "([figure, source]) => { const i = figure.querySelector('.lab-frame img'); return i && i.src !== source; }",
         arg=[figure.element_handle(), source],
-        timeout=5000,
+        timeout=20_000,
     )
 
 
