@@ -204,7 +204,8 @@ class _Run:
 
     def go(self, progress: bool) -> None:
         self.record(0)
-        bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
+        shown = progress and not os.environ.get("TQDM_DISABLE")  # in a notebook tqdm shows what is not refused outright
+        bar = tqdm(range(1, self.epochs + 1), disable=None if shown else True, leave=False, unit="epoch")
         with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=self.dropout):
             if self.dropout:  # dropout layers draw from torch's own generator
                 torch.manual_seed(self.seeds[0])
