@@ -61,3 +61,26 @@ def threads_for(n: int):
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
+
+
+@contextmanager
+def measuring(n: int):
+    """As `threads_for`, and with full float32 products: TF32 rounds to 10 bits, and sharpness is a small difference."""
+    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    with threads_for(n):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
+
+
+def training_precision(where: torch.device, *, convolutions: bool) -> torch.dtype:
+    """The number format of a training step's products; every measure is taken in float32 or float64.
+
+    Convolutions on a GPU use bf16 where the chip has it (compute capability 8 and up), else fp16, whose loss is scaled.
+    All else is float32.
+    """
+    if where.type != "cuda" or not convolutions:
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.get_device_capability(where)[0] >= 8 else torch.float16

@@ -127,7 +127,7 @@ class Objective:
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
         right = torch.zeros_like(loss)
-        with torch.no_grad(), devices.threads_for(self.n):
+        with torch.no_grad(), devices.measuring(self.n):
             for rows, part in self._pieces(len(points)):
                 logits = self._logits(points[rows], part, rows)
                 loss[rows] += summed_loss(logits, self.labels[part]).double()
@@ -144,7 +144,7 @@ class Objective:
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
         gradient = torch.zeros_like(points)
-        with devices.threads_for(self.n):
+        with devices.measuring(self.n):
             for rows, part in self._pieces(len(points)):
                 leaf = points[rows].detach().requires_grad_()
                 with torch.enable_grad():
@@ -158,7 +158,7 @@ class Objective:
         """The Hessian of f at x (n,) times v (n,): the derivative of the gradient along v."""
         point = self._points(x)
         product = torch.zeros_like(point)
-        with devices.threads_for(self.n), torch.enable_grad():
+        with devices.measuring(self.n), torch.enable_grad():
             for rows, part in self._pieces(1):
                 leaf = point.detach().requires_grad_()
                 loss = summed_loss(self._logits(leaf, part, rows), self.labels[part]).sum()
@@ -169,7 +169,7 @@ class Objective:
     def logits(self, x: Tensor) -> Tensor:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
         points = self._points(x)
-        with torch.no_grad(), devices.threads_for(self.n):
+        with torch.no_grad(), devices.measuring(self.n):
             rows = [torch.cat([self._logits(points[s:s + 1], part, slice(s, s + 1)) for part in
                                chunks(len(self.labels), self.chunk)], 2) for s in range(len(points))]
         out = torch.cat(rows).transpose(1, 2)
@@ -188,7 +188,7 @@ class Objective:
         """
         points = self._points(x)
         rows = []
-        with torch.no_grad(), devices.threads_for(self.n):
+        with torch.no_grad(), devices.measuring(self.n):
             for point in points.split(1):
                 moments: dict[str, list[Tensor]] = {}
                 for part in chunks(len(self.labels), self.chunk):

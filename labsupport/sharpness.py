@@ -52,11 +52,12 @@ class Sharpness:
     iterations: int
     starts: int
     seed: int
+    offset: float
     notes: list[dict] = field(default_factory=list)
 
 
 def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None = None, method: str = "strong",
-              iterations: int = 10, starts: int | None = None, seed: int = 0) -> Sharpness:
+              iterations: int = 10, starts: int | None = None, seed: int = 0, offset: float = 1.0) -> Sharpness:
     """phi(epsilon, A) of f at one point x (n,) or at each row of x (S, n).
 
     Parameters
@@ -75,6 +76,10 @@ def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None =
         Searches, of which the best counts; 3 for ``strong`` (from x itself and from 2 random points), 1 for ``paper``.
     seed
         Of A and of the starting points.
+    offset
+        The "+ 1" of the box. With 0 each weight moves by a share of its own size, and the measure no longer changes
+        when a layer is rescaled without changing the function (the box of ASAM, Kwon et al. 2021); epsilon should then
+        be larger.
 
     Raises
     ------
@@ -103,12 +108,14 @@ def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None =
         raise ValueError(f"subspace_dim is {subspace_dim}; a manifold in R^{n} has 1 to {n} dimensions, or None for full space.")
     if iterations < 1:
         raise ValueError(f"iterations is {iterations}; at least 1 is needed.")
+    if not 0 <= offset < float("inf"):
+        raise ValueError(f"offset is {offset}; 1 gives the paper's box, 0 the scale-invariant one, and it cannot be negative.")
     starts = (3 if method == "strong" else 1) if starts is None else starts
     if starts < 1:
         raise ValueError(f"starts is {starts}; at least 1 is needed.")
     points = points.to(getattr(f, "device", points.device))
     space = FullSpace() if subspace_dim is None else RandomManifold(n, subspace_dim, seed, points)
-    box = epsilon * (space.coordinates(points).abs() + 1)  # (S, p)
+    box = epsilon * (space.coordinates(points).abs() + offset)  # (S, p)
     search = _strong if method == "strong" else _paper
     y, evaluations, history, notes = search(f, points, space, box, iterations, starts, seed)
     exact = f.double()
@@ -120,7 +127,8 @@ def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None =
         warnings.warn(f"No point of the box was found above f(x) for model(s) {rows}: a sharpness of 0 here means that the "
                       f"search failed or that f is flat. Try more iterations or starts, or another seed.", SharpnessWarning,
                       stacklevel=2)
-    return Sharpness(value, f_x, f_max, y, evaluations, history, epsilon, subspace_dim, method, iterations, starts, seed, notes)
+    return Sharpness(value, f_x, f_max, y, evaluations, history, epsilon, subspace_dim, method, iterations, starts, seed,
+                     offset, notes)
 
 
 def _strong(f, x, space, box, iterations, starts, seed):

@@ -1,8 +1,9 @@
 """Results kept on disk, so that chapters share the same minima and a second run of the book is quick.
 
 A result is found again by what it depends on: the function's name and arguments, the device type, torch's version, and
-the code of the package itself (without comments and docstrings), so that an edit never shows an old result. Deleting
-the store, ``$LABSUPPORT_STORE`` or the user's cache folder, is always safe.
+the code of the function's file and of every module of the package that it imports, directly or through others (without
+comments and docstrings). So an edit never shows an old result, and an edit to sharpness does not retrain a network.
+Deleting the store, ``$LABSUPPORT_STORE`` or the user's cache folder, is always safe.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ from filelock import FileLock
 
 from labsupport import device as devices
 
-#: The modules a stored number can depend on. Each is reduced to its syntax tree before it is hashed.
-_COMPUTING = ("data", "networks", "stack", "objective", "functions", "pieces", "training", "manifold", "sharpness",
-              "landscape", "curvature")
+#: Modules that no stored number depends on: what they decide reaches a remembered function as an argument.
+_NO_NUMBERS = {"labsupport", "store", "scale", "device", "errors", "check", "plots", "paper"}
 
 
 def folder() -> Path:
@@ -35,21 +35,30 @@ def folder() -> Path:
 
 
 @functools.cache
-def _digest(path: str) -> str:
-    """A digest of the code of one file: comments, layout and docstrings do not count."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+def _parsed(path: Path) -> tuple[str, frozenset[str]]:
+    """A digest of the code of one file (comments, layout and docstrings do not count), and the modules it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "labsupport":
+            inner = node.module.split(".")[1:]
+            imported |= {".".join(inner)} if inner else {alias.name for alias in node.names}
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body[0].value.value = ""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported - _NO_NUMBERS)
 
 
 @functools.cache
-def code_version() -> str:
-    """A digest of all code that a stored number can depend on, beside the function that made it."""
-    here = Path(__file__).parent
-    return hashlib.sha256("".join(_digest(str(here / f"{name}.py")) for name in _COMPUTING).encode()).hexdigest()
+def code_version(path: Path) -> str:
+    """A digest of the code in a file and in all modules of this package that it reaches by imports."""
+    here, seen, waiting = Path(__file__).parent, {}, [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen and file.exists():
+            seen[file], imported = _parsed(file)
+            waiting += [here.joinpath(*name.split(".")).with_suffix(".py") for name in imported]
+    return hashlib.sha256("".join(sorted(seen.values())).encode()).hexdigest()
 
 
 def fingerprint(value) -> str:
@@ -82,9 +91,9 @@ def remember(function):
     """
 
     def path_of(args, kwargs) -> Path:
-        own = _digest(function.__code__.co_filename) if Path(function.__code__.co_filename).exists() else ""
-        key = fingerprint([function.__module__, function.__qualname__, own, list(args), kwargs, devices.pick().type,
-                           torch.__version__, code_version()])
+        code = code_version(Path(function.__code__.co_filename))
+        key = fingerprint([function.__module__, function.__qualname__, code, list(args), kwargs, devices.pick().type,
+                           torch.__version__])
         return folder() / f"{function.__name__}-{key}.joblib"
 
     @functools.wraps(function)

@@ -24,8 +24,8 @@ from labsupport import networks, pieces
 from labsupport.data import Dataset
 from labsupport.errors import TrainingDiverged, choose
 from labsupport.functions import check_points
-from labsupport.objective import Objective, chunks, flatten, summed_loss, together
-from labsupport.stack import forward
+from labsupport.objective import Objective, chunks, flatten
+from labsupport.steps import Stepper
 
 OPTIMIZERS = ("adam", "sgd")
 
@@ -180,47 +180,37 @@ class _Run:
     """The state of one call of `train`: which seeds are still going, their points, and what was recorded."""
 
     def __init__(self, network, on_train, on_test, recipe, seeds, first, keep):
-        self.network, self.layout, self.recipe, self.seeds = network, on_train.layout, recipe, seeds
+        self.network, self.recipe, self.seeds = network, recipe, seeds
         self.on_train, self.on_test = on_train, on_test
         self.x, self.going = first.clone(), list(range(len(seeds)))
         self.keep, self.kept = keep, {0: first.clone()} if 0 in keep else {}
         self.rows: list[pd.DataFrame] = []
         self.where = first.device
         self.orders = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
-        self.noise = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
-        self.dropout = any(isinstance(layer, nn.Dropout) for layer in network)
-        self.points = self.x.clone().requires_grad_()
-        self.optimizer = self._optimizer(self.points)
-        self.done = 0
-        per_epoch = math.ceil(len(on_train.labels) / recipe.batch_size)
-        self.epochs = recipe.epochs or math.ceil(recipe.steps / per_epoch)
+        self.stepper = Stepper(on_train, recipe, self.x, seeds)
+        largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
+        self.epochs = recipe.epochs or math.ceil(recipe.steps / (len(on_train.labels) // largest))
         self.every = max(1, math.ceil(self.epochs / 40))
-
-    def _optimizer(self, points):
-        r = self.recipe
-        if r.optimizer == "adam":
-            return torch.optim.Adam([points], lr=r.learning_rate, weight_decay=r.weight_decay, fused=True)
-        return torch.optim.SGD([points], lr=r.learning_rate, momentum=r.momentum, weight_decay=r.weight_decay, fused=True)
 
     def go(self, progress: bool) -> None:
         self.record(0)
-        shown = progress and not os.environ.get("TQDM_DISABLE")  # in a notebook tqdm shows what is not refused outright
-        bar = tqdm(range(1, self.epochs + 1), disable=None if shown else True, leave=False, unit="epoch")
-        with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=self.dropout):
-            if self.dropout:  # dropout layers draw from torch's own generator
+        bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
+        random = any(isinstance(layer, nn.Dropout) for layer in self.network)
+        with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=random):
+            if random:  # dropout layers draw from torch's own generator
                 torch.manual_seed(self.seeds[0])
             for epoch in bar:
                 mean = self.epoch(epoch)
-                self.x[self.going] = self.points.detach()
+                self.x[self.going] = self.stepper.points.detach()
                 self.complain(mean, epoch)
-                last = epoch == self.epochs
+                last = epoch == self.epochs or self.stepper.done == self.recipe.steps
                 if last or epoch % self.every == 0 or epoch in self.keep:
                     self.record(epoch)
                 if epoch in self.keep:
                     self.kept[epoch] = self.x.clone()
                 if self.recipe.stop_loss is not None and not last:
                     self.stop(mean, epoch)
-                if not self.going:
+                if last or not self.going:
                     break
         for epoch in self.keep - set(self.kept):  # every seed had stopped before
             self.kept[epoch] = self.x.clone()
@@ -232,54 +222,18 @@ class _Run:
         order = torch.stack([torch.randperm(total, generator=self.orders[s], device=self.where) for s in self.going])
         losses, count = torch.zeros(len(self.going), device=self.where), 0
         for part in chunks(total, size):
-            if r.steps is not None and self.done >= r.steps:
+            if r.steps is not None and self.stepper.done >= r.steps:
                 break
-            chosen = order[:, part]
-            inputs, labels = self.on_train.inputs[chosen], self.on_train.labels[chosen]
-            if r.augment:
-                change = pieces.AUGMENTATIONS[r.augment]
-                inputs = torch.stack([change(rows, self.noise[s]) for s, rows in zip(self.going, inputs)])
-            losses += self.step(inputs, labels)
+            losses += self.stepper.step(order[:, part])
             count += 1
         return losses / max(count, 1)
-
-    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Update all points on one batch each, (S, B, ...) and (S, B); the losses before, (S,)."""
-        r = self.recipe
-        self.optimizer.param_groups[0]["lr"] = pieces.warmed_up(r.learning_rate, self.done, r.warmup_steps)
-        gradient = self.gradient
-        if r.ghost_batch:
-            gradient = pieces.ghost(gradient, r.ghost_batch)
-        if r.sam_rho:
-            gradient = pieces.sharpness_aware(gradient, r.sam_rho, adaptive=r.sam_adaptive)
-        if r.proximal:
-            gradient = pieces.proximal(gradient, r.proximal, self.points.detach().clone())
-        losses = None
-        for _ in range(r.inner_steps):
-            now, self.points.grad = gradient(self.points.detach(), inputs, labels)
-            losses = now if losses is None else losses
-            self.optimizer.step()
-        self.done += 1
-        return losses
-
-    def gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy (S,) and its gradient (S, n), as many models at a time as is fastest."""
-        size = together(self.network, self.where, len(points), labels.shape[1])
-        losses, gradients = [], []
-        for rows in (slice(a, a + size) for a in range(0, len(points), size)):
-            leaf = points[rows].detach().requires_grad_()
-            logits = forward(self.network, self.layout, leaf, inputs[rows], shared=False, dropout=self.dropout)
-            mean = summed_loss(logits, labels[rows]) / labels.shape[1]
-            gradients.append(torch.autograd.grad(mean.sum(), leaf)[0])
-            losses.append(mean.detach())
-        return (losses[0], gradients[0]) if len(losses) == 1 else (torch.cat(losses), torch.cat(gradients))
 
     def record(self, epoch: int) -> None:
         x = self.x[self.going]
         train_loss, train_accuracy = self.on_train.loss_and_accuracy(x)
         test_loss, test_accuracy = self.on_test.loss_and_accuracy(x)
         self.rows.append(pd.DataFrame({
-            "seed": [self.seeds[s] for s in self.going], "epoch": epoch, "steps": self.done,
+            "seed": [self.seeds[s] for s in self.going], "epoch": epoch, "steps": self.stepper.done,
             "train_loss": train_loss.tolist(), "train_accuracy": train_accuracy.tolist(),
             "test_loss": test_loss.tolist(), "test_accuracy": test_accuracy.tolist()}))
 
@@ -297,12 +251,7 @@ class _Run:
         if self.rows[-1]["epoch"].iloc[0] != epoch:
             self.record(epoch)
         self.going = [s for s, stay in zip(self.going, stays) if stay]
-        rows = torch.tensor(stays, device=self.where)
-        old, state = self.points, self.optimizer.state[self.points]
-        self.points = old.detach()[rows].clone().requires_grad_()
-        self.optimizer = self._optimizer(self.points)
-        self.optimizer.state[self.points] = {
-            k: v[rows] if isinstance(v, Tensor) and v.shape == old.shape else v for k, v in state.items()}
+        self.stepper.keep(torch.tensor(stays, device=self.where))
 
     def complain(self, mean: Tensor, epoch: int) -> None:
         bad = ~torch.isfinite(mean)

@@ -1,0 +1,69 @@
+"""The bench from the command line: ``python -m labsupport --help``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from labsupport import data, device, networks, scale, store
+from labsupport.training import Recipe
+
+app = typer.Typer(add_completion=False, help="Train networks with small and large batches and measure how sharp their minima are.")
+
+
+@app.command()
+def describe() -> None:
+    """Say which device and scale the course would use here, what data it has, and where it keeps its results."""
+    print(device.describe())
+    for name in data.NAMES:
+        print(f"  {name:<8} {'here' if data.available(name) else 'not yet fetched'}")
+    print(f"data: {data.folder()}\nresults: {store.folder()}")
+
+
+@app.command()
+def fetch(names: Annotated[list[str], typer.Argument(help=f"data sets, of: {', '.join(data.NAMES)}")]) -> None:
+    """Bring data sets into the data folder, or check those that are there."""
+    for name in names:
+        print(data.load(name, device="cpu"))
+
+
+@app.command()
+def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.REGISTRY)}")] = "F0",
+          batch_size: Annotated[list[int], typer.Option(help="one or more")] = [32, 400],  # noqa: B006
+          epochs: int = 80, learning_rate: float = 1e-3, seeds: int = 5, stop_loss: float | None = None,
+          train_size: int | None = None, sharpness: Annotated[bool, typer.Option(help="measure Metric 2.1 too")] = False) -> None:
+    """Train a network with one or more batch sizes and print the mean over seeds; finished runs come from the store."""
+    from labsupport import experiments, sweep
+    from labsupport.errors import choose
+
+    dataset = networks.REGISTRY[choose("network", network, networks.REGISTRY)].dataset
+    recipes = {f"B = {size}": Recipe(size, epochs=epochs, learning_rate=learning_rate, stop_loss=stop_loss) for size in batch_size}
+    print(f"{'':<10} {'train loss':>11} {'test %':>14}" + f" {'phi(1e-3) %':>16}" * sharpness)
+    for name, runs in sweep.run(network, dataset, recipes, seeds, train_size=train_size).items():
+        found = runs.final
+        line = f"{name:<10} {found.train_loss.mean():>11.4f} {found.test_accuracy.mean():>7.2f} ± {found.test_accuracy.std():.2f}"
+        if sharpness:
+            phi = experiments.sharpness_of(runs.x, network=network, dataset=dataset, train_size=train_size, epsilons=(1e-3,)).sharpness
+            line += f" {phi.mean():>9.2f} ± {phi.std():.2f}"
+        print(line)
+
+
+@app.command()
+def scales() -> None:
+    """Print the table of recipes at each scale."""
+    for row in scale.TABLE.values():
+        print(f"{row.name}: {row.network} on {row.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}")
+
+
+def main() -> None:
+    """Run a command; what a reader can mend is said in one line, without a traceback."""
+    try:
+        app()
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(f"labsupport: {error}")
+
+
+if __name__ == "__main__":
+    main()
