@@ -15,6 +15,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent
+
+# Each kernel runs this first. nbval executes cells without history, which is where IPython looks for the semicolon
+# that silences a cell's last value; so a chapter that is quiet everywhere else would not be quiet here.
+STARTUP = """
+_shell = get_ipython()
+_shell.events.register("pre_run_cell", lambda info: setattr(_shell, "cell_running", info.raw_cell))
+_shell.displayhook.quiet = lambda: _shell.displayhook.semicolon_at_end_of_expression(_shell.cell_running)
+"""
 PATIENCE = 15 * 60  # seconds the gathering chapter waits for the others before it goes on without them
 
 
@@ -35,7 +43,8 @@ def pytest_configure(config):
     if not config.getoption("--keep-store"):
         os.environ["LABSUPPORT_STORE"] = str(config.run_folder / "store")
     profile = config.run_folder / "ipython" / "profile_default"  # kernels start without this user's own settings
-    profile.mkdir(parents=True)
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "semicolon.py").write_text(STARTUP)
     (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
     os.environ["IPYTHONDIR"] = str(profile.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -172,8 +172,11 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
 
 
 def show_progress() -> bool:
-    """Progress bars are for people: off where LABSUPPORT_PROGRESS is 'off', as in the book's own build."""
-    return os.environ.get("LABSUPPORT_PROGRESS", "on") != "off"
+    """Progress bars are for people: off where TQDM_DISABLE is set, as in the book's own build.
+
+    tqdm itself reads that variable, but in a notebook shows what is not refused outright.
+    """
+    return not os.environ.get("TQDM_DISABLE")
 
 
 class _Run:

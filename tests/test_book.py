@@ -374,6 +374,13 @@ def test_a_failing_cell_names_notebook_cell_and_traceback(tmp_path, capfd):
     assert path.read_bytes() == before
 
 
+def test_running_a_notebook_again_forgets_its_old_widgets(tmp_path):
+    notebook = notebooks.new_notebook(cells=[new_code_cell("1")], metadata={"widgets": {"a": {"state": {"x": 1}}}})
+    notebooks.write(notebook, tmp_path / "01-old.ipynb")
+    assert execute.main(["--in-place", str(tmp_path / "01-old.ipynb"), "--jobs", "1"]) == 0
+    assert "widgets" not in skeleton.Chapter.read(tmp_path / "01-old.ipynb").notebook.metadata
+
+
 def test_the_gathering_chapter_runs_last(tmp_path, capfd):
     for name in ("09-last", "01-first", "02-second"):
         notebooks.write(notebooks.new_notebook(cells=[new_code_cell("1")]), tmp_path / f"{name}.ipynb")

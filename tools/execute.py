@@ -48,6 +48,7 @@ class Outcome:
 def run(path: Path, normalize: bool = False) -> Outcome:
     """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed."""
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)  # the state of widgets that an earlier run showed
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
