@@ -1,0 +1,113 @@
+"""Chapter 6: large batches that start where small ones have been (Figure 5), and what may stand behind it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+
+from labsupport import scale, sweep
+from labsupport.experiments.minima import minima, objective, sharpness_of
+from labsupport.training import Recipe, Runs
+
+
+def trail() -> Runs:
+    """The first epochs of the SB runs again, with ``checkpoints`` at `scale.Scale.warm_epochs`; the path is that of
+    `minima`'s SB, whose later epochs are not needed."""
+    s = scale.current()
+    return sweep.run(s.network, s.dataset, {"SB": s.SB.but(epochs=max(s.warm_epochs))}, s.seeds, train_size=s.train_size,
+                     checkpoints=s.warm_epochs)["SB"]
+
+
+def iterates() -> dict[int, torch.Tensor]:
+    """{epoch k: SB iterates (S, n)}, from the start, k = 0, to the last epoch."""
+    s = scale.current()
+    return {k: trail().checkpoints[k] for k in s.warm_epochs} | {s.SB.epochs: minima()["SB"].x}
+
+
+def warm_runs() -> dict[int, Runs]:
+    """{k: LB trained from the SB iterates of epoch k to the large batch's stopping loss}; k = 0 is LB as in `minima`."""
+    s = scale.current()
+    starts = iterates()
+    later = {k: x for k, x in starts.items() if k}
+    runs = sweep.run(s.network, s.dataset, {k: s.LB for k in later}, s.seeds, train_size=s.train_size, x0=later)
+    return {0: minima()["LB"]} | runs
+
+
+def warm_start() -> pd.DataFrame:
+    """Figure 5: SB for k epochs, then LB to one loss.
+
+    Returns
+    -------
+    DataFrame
+        seed; k (SB epochs); run: ``SB`` for the iterate itself, ``LB`` for where LB ended from it; epochs and updates of
+        both together; train_loss (nats); test_accuracy and sharpness, Metric 2.1, at 1e-3 and 5e-4 (percent).
+    """
+    s = scale.current()
+    on_test, per_epoch = objective("test"), -(-len(objective().labels) // s.SB.batch_size)
+    tables = []
+    for k, x in iterates().items():
+        tables.append(_row(x, k=k, run="SB", epochs=k, updates=k * per_epoch, test_accuracy=on_test.accuracy(x).tolist()))
+        runs = warm_runs()[k]
+        last = runs.final
+        tables.append(_row(runs.x, k=k, run="LB", epochs=k + last.epoch.to_numpy(), updates=k * per_epoch + last.steps.to_numpy(),
+                           test_accuracy=last.test_accuracy.to_numpy()))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _row(x: torch.Tensor, **columns) -> pd.DataFrame:
+    """What `warm_start` and `remedies` say of points x (S, n)."""
+    found = sharpness_of(x, starts=1)
+    wide = {f"sharpness_{name}": found.loc[found.epsilon == epsilon, "sharpness"].to_numpy()
+            for name, epsilon in (("1e-3", 1e-3), ("5e-4", 5e-4))}
+    loss = found.loc[found.epsilon == 1e-3, "loss"].to_numpy()
+    return pd.DataFrame({"seed": range(len(x)), **columns, "train_loss": loss, **wide})
+
+
+def paths() -> pd.DataFrame:
+    """Test accuracy and training loss by the epoch, along SB and along LB from each iterate.
+
+    Columns: seed; k, NaN for SB itself; epoch, SB's and LB's together; train_loss (nats); test_accuracy (percent).
+    """
+    keep = ["seed", "k", "epoch", "train_loss", "test_accuracy"]
+    tables = [minima()["SB"].history.assign(k=float("nan"))[keep]]
+    for k, runs in warm_runs().items():
+        tables.append(runs.history.assign(k=k, epoch=runs.history.epoch + k)[keep])
+    return pd.concat(tables, ignore_index=True)
+
+
+def annealed(k: int) -> Runs:
+    """SB from its own iterate of epoch k with the learning rate divided by the ratio of the two batch sizes, to LB's
+    stopping loss: as little noise as LB from there, with small batches."""
+    s = scale.current()
+    recipe = s.SB.but(epochs=s.LB.epochs, learning_rate=s.SB.learning_rate * s.SB.batch_size / s.LB.batch_size,
+                      stop_loss=s.LB.stop_loss)
+    return sweep.run(s.network, s.dataset, {k: recipe}, s.seeds, train_size=s.train_size, x0={k: iterates()[k]})[k]
+
+
+def growing() -> Recipe:
+    """SB whose batch grows to LB's in four stages, at the epochs of `scale.Scale.growth`; stops at LB's loss."""
+    s = scale.current()
+    return s.SB.but(epochs=s.LB.epochs, growth=s.growth, stop_loss=s.LB.stop_loss)
+
+
+def remedies() -> pd.DataFrame:
+    """Ways to end with large batches and still test well, beside SB and LB; one row a seed and method.
+
+    Columns: method, seed, updates, train_loss (nats), test_accuracy, sharpness_1e-3 and sharpness_5e-4 (percent).
+    """
+    s = scale.current()
+    k = max(s.warm_epochs)
+    grown = sweep.run(s.network, s.dataset, {"grown": growing()}, s.seeds, train_size=s.train_size)["grown"]
+    per_epoch = -(-len(objective().labels) // s.SB.batch_size)
+    found = {"SB": (minima()["SB"], 0), "LB": (minima()["LB"], 0), f"SB {k} epochs, then LB": (warm_runs()[k], k * per_epoch),
+             f"SB {k} epochs, then lower rate": (annealed(k), k * per_epoch), "growing batch": (grown, 0)}
+    return pd.concat([_row(runs.x, method=method, updates=before + runs.final.steps.to_numpy(),
+                           test_accuracy=runs.final.test_accuracy.to_numpy()) for method, (runs, before) in found.items()],
+                     ignore_index=True)
+
+
+def reverse() -> Runs:
+    """The other way round, which the paper did not do: SB from where LB ended, for the epochs of `scale.Scale.reverse_epochs`."""
+    s = scale.current()
+    return sweep.run(s.network, s.dataset, {"reverse": s.SB.but(epochs=s.reverse_epochs)}, s.seeds, train_size=s.train_size,
+                     x0={"reverse": minima()["LB"].x})["reverse"]

@@ -1,0 +1,72 @@
+"""Warm starts at smoke size: LB really starts where SB was, and the table says what the runs did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from labsupport import data, experiments, scale, training
+from labsupport.experiments import warm
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
+    monkeypatch.setenv("LABSUPPORT_WORKERS", "1")
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "smoke-store"))
+
+
+def test_iterates_lie_on_the_way_of_small_batches():
+    found = warm.iterates()
+    assert list(found) == [0, 1, 2, 3]
+    assert torch.equal(found[0], experiments.minima()["SB"].x0) and torch.equal(found[3], experiments.minima()["SB"].x)
+    s = scale.current()
+    loaded = data.load(s.dataset, train_size=s.train_size)
+    by_hand = training.train(s.network, loaded, s.SB.but(epochs=2), s.seeds, progress=False)
+    assert torch.equal(by_hand.x, found[2])
+
+
+def test_large_batches_start_there():
+    found, runs = warm.iterates(), warm.warm_runs()
+    assert runs.keys() == found.keys()
+    for k in found:
+        assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == scale.current().LB
+
+
+def test_the_table_says_what_the_runs_did():
+    table = warm.warm_start().set_index(["run", "k", "seed"]).sort_index()
+    runs, on_test = warm.warm_runs(), experiments.objective("test")
+    assert len(table) == 2 * 4 * 2
+    assert table.loc["LB", 2].test_accuracy.tolist() == pytest.approx(on_test.accuracy(runs[2].x).tolist())
+    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm.iterates()[1]).tolist())
+    assert table.loc["SB", 2].updates.tolist() == [50, 50]  # 800 samples by 32, twice
+    assert table.loc["LB", 2].updates.tolist() == [58, 58]  # and 4 epochs of 2
+    assert (table["sharpness_1e-3"] > table["sharpness_5e-4"]).all()
+
+
+def test_paths_join_where_the_batch_changes():
+    table, on_test = warm.paths(), experiments.objective("test")
+    first = table[table.k == 2].sort_values("epoch").groupby("seed").first()
+    assert first.epoch.tolist() == [2, 2]
+    assert np.allclose(first.test_accuracy, on_test.accuracy(warm.iterates()[2]).tolist())
+    assert table[table.k.isna()].epoch.max() == scale.current().SB.epochs
+
+
+def test_remedies_count_all_their_updates():
+    table = warm.remedies().groupby("method").first()
+    assert table.loc["SB", "updates"] == 75 and table.loc["LB", "updates"] == 8
+    assert table.loc["SB 2 epochs, then LB", "updates"] == 58
+    assert table.loc["SB 2 epochs, then lower rate", "updates"] == 50 + 4 * 25
+    assert table.loc["growing batch", "updates"] == 25 + 13 + 7 + 2  # batches of 32, 64, 128, 400
+
+
+def test_annealing_lowers_the_rate_and_nothing_else():
+    runs, s = warm.annealed(1), scale.current()
+    assert runs.recipe.learning_rate == pytest.approx(s.SB.learning_rate * 32 / 400) and runs.recipe.batch_size == 32
+    assert torch.equal(runs.x0, warm.iterates()[1])
+
+
+def test_the_other_way_round_starts_at_the_large_batch_minimum():
+    runs = warm.reverse()
+    assert torch.equal(runs.x0, experiments.minima()["LB"].x) and runs.recipe.batch_size == scale.current().SB.batch_size
