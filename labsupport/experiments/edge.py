@@ -1,0 +1,56 @@
+"""Chapter 9, the edge of stability: full-batch gradient descent, and the largest eigenvalue of the Hessian beside 2/eta."""
+
+from __future__ import annotations
+
+import pandas as pd
+from torch import Tensor
+
+from labsupport import curvature, data, scale, sweep
+from labsupport.objective import Objective
+from labsupport.store import remember
+from labsupport.training import Recipe, Runs
+
+#: Learning rates; gradient descent on a quadratic is stable while its largest curvature is below 2 / rate.
+RATES = (0.15, 0.3)
+
+
+def edge_runs(network: str = "F0-plain") -> dict[float, Runs]:
+    """{rate: Runs} of plain gradient descent on ``scale.edge_train_size`` samples: the batch is all of them, no momentum.
+
+    Checkpoints after ``scale.edge_steps[network]`` steps; with batch norm (F0) the set is fitted sooner.
+    """
+    s = scale.current()
+    steps = s.edge_steps[network]
+    wanted = {str(rate): Recipe(s.edge_train_size, epochs=steps[-1], optimizer="sgd", learning_rate=rate) for rate in RATES}
+    runs = sweep.run(network, s.dataset, wanted, s.seeds, train_size=s.edge_train_size, checkpoints=steps)
+    return {rate: runs[str(rate)] for rate in RATES}
+
+
+def edge_of_stability(network: str = "F0-plain") -> pd.DataFrame:
+    """Curvature along full-batch gradient descent.
+
+    Returns
+    -------
+    DataFrame
+        rate, seed, step, train_loss (nats), test_accuracy (percent), eigenvalue (the Hessian's largest, of the training
+        loss), limit (2 / rate).
+    """
+    s = scale.current()
+    jobs = {(rate, step): (network, s.dataset, s.edge_train_size, x)
+            for rate, run in edge_runs(network).items() for step, x in sorted(run.checkpoints.items())}
+    found = sweep.each(_largest, jobs)
+    tables = []
+    for rate, run in edge_runs(network).items():
+        seen = run.history.set_index(["epoch", "seed"])[["train_loss", "test_accuracy"]]
+        for step in sorted(run.checkpoints):
+            at = seen.loc[step].reset_index()
+            tables.append(at.assign(rate=rate, step=step, eigenvalue=found[rate, step], limit=2 / rate))
+    return pd.concat(tables, ignore_index=True)[
+        ["rate", "seed", "step", "train_loss", "test_accuracy", "eigenvalue", "limit"]]
+
+
+@remember
+def _largest(network: str, dataset: str, train_size: int | None, x: Tensor) -> list[float]:
+    loaded = data.load(dataset, train_size=train_size)
+    f = Objective(network, loaded.x_train, loaded.y_train)
+    return curvature.top_eigenvalues(f, x, 1, tolerance=1e-2)[:, 0].tolist()

@@ -1,0 +1,94 @@
+"""Chapter 9, Dinh's rescaling: one function, many points x, and what two boxes say about each of them.
+
+The network is F0 without batch norm: with it, the first layers' scale is already free (see `symmetry.normalize_rows`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from labsupport import data, scale, sweep, symmetry
+from labsupport.experiments.minima import _objective, sharpness_of
+from labsupport.sharpness import sharpness
+from labsupport.store import remember
+from labsupport.training import Recipe, Runs
+
+NETWORK = "F0-plain"
+#: Powers of two, so that rescaling changes no digit of the outputs.
+FACTORS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+#: Nats: where both trainings stop, the training loss that small batches reach in about 40 epochs.
+PLAIN_LOSS = 0.02
+#: Half-width of the box without "+ 1": every weight moves by at most a fiftieth of its own size.
+RELATIVE = 0.02
+
+
+def plain_recipes() -> dict[str, Recipe]:
+    """Small and large batches for F0 without batch norm, both until the training loss is `PLAIN_LOSS`."""
+    s = scale.current()
+    return {"SB": s.SB.but(stop_loss=PLAIN_LOSS), "LB": s.LB.but(stop_loss=PLAIN_LOSS)}
+
+
+def plain_minima() -> dict[str, Runs]:
+    """{"SB": Runs, "LB": Runs} of F0 without batch norm, from the same starts."""
+    s = scale.current()
+    return sweep.run(NETWORK, s.dataset, plain_recipes(), s.seeds, train_size=s.train_size)
+
+
+def rescaled(factors: tuple[float, ...] = FACTORS) -> pd.DataFrame:
+    """Two measures of the same functions at rescaled points.
+
+    Returns
+    -------
+    DataFrame
+        batch (SB, LB), factor (first layer times, second divided by), seed; sharpness (percent, Metric 2.1 of Keskar et
+        al. 2017, epsilon 1e-3) and relative (percent, the same without "+ 1" at `RELATIVE`), both ``strong``, one search;
+        loss (nats).
+    """
+    s = scale.current()
+    tables = []
+    for batch, run in plain_minima().items():
+        for factor in factors:
+            x = symmetry.rescale(NETWORK, run.x, factor)
+            where = {"network": NETWORK, "dataset": s.dataset, "train_size": s.train_size, "starts": 1}
+            paper = sharpness_of(x, epsilons=(1e-3,), **where)
+            relative = sharpness_of(x, epsilons=(RELATIVE,), offset=0.0, **where)
+            tables.append(paper[["seed", "sharpness", "loss"]].assign(
+                batch=batch, factor=factor, relative=relative["sharpness"]))
+    return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "relative", "loss"]]
+
+
+def valley(batch: str, factor: float, points: int = 31) -> pd.DataFrame:
+    """The loss of seed 0 along the worst step found in the paper's box, from one end of the box to the other.
+
+    Returns
+    -------
+    DataFrame
+        share (of the step, -1 to 1), loss (nats).
+    """
+    s = scale.current()
+    x = symmetry.rescale(NETWORK, plain_minima()[batch].x[0], factor)
+    shares = [-1 + 2 * k / (points - 1) for k in range(points)]
+    return pd.DataFrame({"share": shares, "loss": _along(NETWORK, s.dataset, s.train_size, x, tuple(shares))})
+
+
+@remember
+def _along(network: str, dataset: str, train_size: int | None, x: Tensor, shares: tuple[float, ...]) -> list[float]:
+    f = _objective(network, dataset, train_size)
+    worst = sharpness(f, x, starts=1).y[0]
+    return f(torch.stack([x.to(worst) + share * worst for share in shares])).tolist()
+
+
+def agreement(factor: float) -> pd.DataFrame:
+    """How much the outputs of seed 0's networks change under rescaling, in float64: batch, largest_logit, largest_change."""
+    s = scale.current()
+    samples = data.load(s.dataset, train_size=s.train_size)
+    f = _objective(NETWORK, s.dataset, s.train_size).double()
+    rows = []
+    for batch, run in plain_minima().items():
+        x = run.x[0].to(samples.device).double()
+        before, after = f.logits(x), f.logits(symmetry.rescale(NETWORK, x, factor))
+        rows.append({"batch": batch, "largest_logit": before.abs().max().item(),
+                     "largest_change": (after - before).abs().max().item()})
+    return pd.DataFrame(rows)
