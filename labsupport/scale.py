@@ -31,6 +31,8 @@ class Scale:
     warm_epochs: tuple[int, ...]  # chapter 6: SB epochs before LB takes over
     growth: tuple[tuple[int, int], ...]  # chapter 6: (from epoch, batch size)
     reverse_epochs: int  # chapter 6: SB epochs from where LB ended
+    long_epochs: int  # chapter 5: LB trained on beyond its stop
+    long_every: int  # chapter 5: epochs between its later checkpoints
     plane_steps: int  # chapter 3: points along a side
     held_out: int  # chapter 7: training samples kept for validation
     manifolds: int  # chapter 4: random manifolds averaged
@@ -51,7 +53,8 @@ TABLE: dict[str, Scale] = {
         SB=_SB.but(epochs=3), LB=_LB.but(epochs=4), batch_sizes=(32, 400),
         control_network="F1s", control_train_size=1000, control_seeds=2,
         control_SB=Recipe(64, epochs=1), control_LB=Recipe(500, epochs=2),
-        warm_epochs=(0, 1, 2), growth=((1, 64), (2, 128), (3, 400)), reverse_epochs=1, plane_steps=5, held_out=160,
+        warm_epochs=(0, 1, 2), growth=((1, 64), (2, 128), (3, 400)), reverse_epochs=1,
+        long_epochs=8, long_every=2, plane_steps=5, held_out=160,
         manifolds=1, longer_epochs=2, slice_steps=3,
         edge_train_size=200, edge_steps={"F0-plain": (0, 2, 4), "F0": (0, 2, 4)}),
     "laptop": Scale(  # five seeds, two cores, minutes; the effects are real
@@ -59,7 +62,8 @@ TABLE: dict[str, Scale] = {
         SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
         control_network="F1s", control_train_size=10_000, control_seeds=5,
         control_SB=Recipe(64, epochs=20), control_LB=Recipe(1000, epochs=50),
-        warm_epochs=(0, 1, 2, 4, 8, 16, 24, 40), growth=_GROWTH, reverse_epochs=20, plane_steps=21, held_out=800,
+        warm_epochs=(0, 1, 2, 4, 8, 16, 24, 40), growth=_GROWTH, reverse_epochs=20,
+        long_epochs=300, long_every=4, plane_steps=21, held_out=800,
         manifolds=3, longer_epochs=80, slice_steps=13,
         edge_train_size=1000, edge_steps=_EDGE),
     "gpu": Scale(  # ten seeds, and the paper's own F1 on all of MNIST for the control
@@ -67,7 +71,8 @@ TABLE: dict[str, Scale] = {
         SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
         control_network="F1", control_train_size=None, control_seeds=5,
         control_SB=Recipe(256, epochs=20), control_LB=Recipe(6000, epochs=100, stop_loss=1e-3),
-        warm_epochs=(0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 60), growth=_GROWTH, reverse_epochs=40, plane_steps=31, held_out=800,
+        warm_epochs=(0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 60), growth=_GROWTH, reverse_epochs=40,
+        long_epochs=300, long_every=4, plane_steps=31, held_out=800,
         manifolds=5, longer_epochs=80, slice_steps=19,
         edge_train_size=1000, edge_steps=_EDGE),
 }
