@@ -1,0 +1,141 @@
+"""Chapter 2, the generalization gap: Table 2, Figure 4's accuracies, and a data set on which there is no gap."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from labsupport import __version__, data, scale, sweep
+from labsupport.errors import DataUnavailable
+from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.training import Recipe, Runs
+
+#: What is kept of a finished run, one row a seed.
+MEASURED = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+
+
+def finals(runs: dict[str, Runs]) -> pd.DataFrame:
+    """The last point of every run: batch (SB, LB), batch_size, seed, epoch, steps, losses (nats), accuracies (percent)."""
+    tables = [run.final[MEASURED].reset_index().assign(batch=name, batch_size=run.recipe.batch_size)
+              for name, run in runs.items()]
+    return pd.concat(tables, ignore_index=True)[["batch", "batch_size", "seed", *MEASURED]]
+
+
+def generalization_gap() -> pd.DataFrame:
+    """Table 2 for the scale's main network: small and large batches from the same starts, one row a batch and seed.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `finals`. Accuracies in percent, losses in nats, both on all samples.
+    """
+    return finals(minima())
+
+
+def sweep_recipe(batch_size: int) -> Recipe:
+    """How the sweep trains: SB's and LB's own recipes at their sizes, elsewhere LB's rule, until its training loss.
+
+    At most SB's epochs or LB's number of steps, whichever is longer: so every batch size ends at a fitted training set.
+    """
+    s = scale.current()
+    if batch_size in (s.SB.batch_size, s.LB.batch_size):
+        return s.SB if batch_size == s.SB.batch_size else s.LB
+    same_steps = s.LB.epochs * batch_size // s.LB.batch_size
+    return s.LB.but(batch_size=batch_size, epochs=max(s.SB.epochs, same_steps))
+
+
+def sweep_runs() -> dict[str, Runs]:
+    """One training per batch size of the scale, named by it, from the same starts; SB and LB are those of `minima`."""
+    s = scale.current()
+    recipes = {str(size): sweep_recipe(size) for size in s.batch_sizes}
+    return sweep.run(s.network, s.dataset, recipes, s.seeds, train_size=s.train_size)
+
+
+def batch_size_sweep() -> pd.DataFrame:
+    """Accuracy by batch size, as in Figure 4: the columns of `finals`, one row a batch size and seed."""
+    return finals(sweep_runs()).drop(columns="batch")
+
+
+# -- the negative control ------------------------------------------------------------------------------------------
+
+
+def negative_control() -> pd.DataFrame:
+    """The experiment of the gap on MNIST, where sharpness differs and test accuracy does not.
+
+    Where MNIST can neither be found nor fetched, the committed result is returned (see `control_provenance`).
+
+    Returns
+    -------
+    DataFrame
+        The columns of `finals`; ``sharpness``, percent, Metric 2.1 of Keskar et al. 2017 in full space at
+        epsilon = 1e-3 (``strong``, one search); ``source``: "this machine" or "committed".
+    """
+    s = scale.current()
+    try:
+        data.load("mnist", train_size=s.control_train_size)
+    except (DataUnavailable, ImportError):  # no host answers, or no torchvision to ask one
+        return pd.DataFrame(_committed()["rows"]).assign(source="committed")
+    return _measure_control().assign(source="this machine")
+
+
+def _measure_control() -> pd.DataFrame:
+    s = scale.current()
+    recipes = {"SB": s.control_SB, "LB": s.control_LB}
+    runs = sweep.run(s.control_network, "mnist", recipes, s.control_seeds, train_size=s.control_train_size)
+    table = finals(runs)
+    phi = [sharpness_of(run.x, network=s.control_network, dataset="mnist", train_size=s.control_train_size,
+                        epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
+    return table.assign(sharpness=np.concatenate(phi))
+
+
+def control_provenance() -> dict:
+    """Where the committed negative control comes from: commit, machine, versions, recipes, seeds, date."""
+    return _committed()["provenance"]
+
+
+def _committed() -> dict:
+    path = resources.files("labsupport") / "results" / "negative-control.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def record_negative_control(path: str | Path | None = None) -> Path:
+    """Measure the negative control here and write it with its provenance, for the commit; for maintainers.
+
+        python -c "from labsupport import experiments; experiments.record_negative_control()"
+
+    ``path`` is by default the package's own ``results/negative-control.json``. Raises DataUnavailable without MNIST.
+    """
+    s = scale.current()
+    edition = data.load("mnist", train_size=s.control_train_size).edition
+    here = Path(__file__).resolve()
+    path = Path(path) if path else here.parents[1] / "results" / "negative-control.json"
+    began = time.process_time()
+    rows = _measure_control().round(6)
+    used = time.process_time() - began
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here.parent, capture_output=True, text=True)
+    words = {1: "one CPU core", 2: "two CPU cores"}
+    kind = torch.cuda.get_device_name() if torch.cuda.is_available() else words.get(
+        os.cpu_count(), f"{os.cpu_count()} CPU cores")
+    provenance = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
+        "machine": kind, "core_seconds": round(used, 1), "scale": s.name, "data": edition,
+        "train_size": s.control_train_size, "network": s.control_network,
+        "SB": repr(s.control_SB), "LB": repr(s.control_LB), "seeds": list(range(s.control_seeds)),
+        "labsupport": __version__, "torch": torch.__version__, "python": platform.python_version(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({"provenance": provenance, "rows": rows.to_dict("records")}, indent=1) + "\n",
+                       encoding="utf-8")
+    os.replace(partial, path)
+    return path
