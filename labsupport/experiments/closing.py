@@ -1,0 +1,204 @@
+"""Chapter 8, closing the gap: what rescues large batches, what that does to sharpness, and which dial it turns.
+
+All trainings end at the loss where small-batch training ends, so that sharpness is compared at equal losses.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from labsupport import data, provenance, scale, sweep
+from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.training import Recipe, Runs
+
+#: Nats. SB's training loss after its 80 epochs; whatever is compared with it stops there.
+MATCHED_LOSS = 1e-2
+WARMUP_STEPS = 50
+
+
+def ratio() -> float:
+    """How many times larger the large batch is: 12.5."""
+    s = scale.current()
+    return s.LB.batch_size / s.SB.batch_size
+
+
+def recipes() -> dict[str, Recipe]:
+    """The chapter's methods, by name. Those not called "SB, ..." train in large batches; all but "SB" stop at MATCHED_LOSS.
+
+    Appendix E of Keskar et al. 2017: "augmented" (and "SB, augmented" beside it), "conservative" (and "three steps", the
+    same without its penalty).
+    Robust training's modern form: "SAM", "ASAM". Learning rate: "root rate" and "ghost norm" (Hoffer et al. 2017, the
+    second on top of the first), "linear rate" and "linear, cold" (Goyal et al. 2017, with and without warm-up).
+    "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes.
+    """
+    s = scale.current()
+    LB, times = s.LB.but(stop_loss=MATCHED_LOSS), ratio()
+    rate, grown = LB.learning_rate, max(1, s.SB.epochs // 4)
+    root = LB.but(learning_rate=rate * times**0.5, warmup_steps=WARMUP_STEPS)
+    linear = LB.but(learning_rate=rate * times, warmup_steps=WARMUP_STEPS)
+    middle = middle_batch()
+    return {
+        "SB": s.SB,
+        "LB": LB,
+        "augmented": LB.but(augment="signals"),
+        "SB, augmented": s.SB.but(augment="signals", stop_loss=MATCHED_LOSS),
+        "conservative": LB.but(proximal=1e-3, inner_steps=3),
+        "three steps": LB.but(inner_steps=3),
+        "SAM": LB.but(sam_rho=0.05),
+        "ASAM": LB.but(sam_rho=0.5, sam_adaptive=True),
+        "root rate": root,
+        "ghost norm": root.but(ghost_batch=s.SB.batch_size),
+        "linear, cold": linear.but(warmup_steps=0),
+        "linear rate": linear,
+        "growing": s.SB.but(growth=((grown, middle), (grown + max(1, grown // 2), LB.batch_size)), stop_loss=MATCHED_LOSS),
+        "SB, slow": s.SB.but(learning_rate=rate / times, epochs=5 * s.SB.epochs // 2, stop_loss=MATCHED_LOSS),
+    }
+
+
+def middle_batch() -> int:
+    """The geometric mean of the two batch sizes: 113."""
+    s = scale.current()
+    return round((s.SB.batch_size * s.LB.batch_size) ** 0.5)
+
+
+def closing_runs() -> dict[str, Runs]:
+    """One training per method of `recipes`, from the same starts; SB is that of `minima`."""
+    s = scale.current()
+    wanted = recipes()
+    wanted.pop("SB")
+    runs = sweep.run(s.network, s.dataset, wanted, s.seeds, train_size=s.train_size)
+    return {"SB": minima()["SB"], **runs}
+
+
+def closing_the_gap() -> pd.DataFrame:
+    """What each method reaches, one row a method and seed.
+
+    Returns
+    -------
+    DataFrame
+        method, seed; test_accuracy, train_accuracy (percent); sharpness at epsilon 1e-3 and sharpness_5e-4 (percent, Metric 2.1
+        of Keskar et al. 2017 in full space, ``strong``, one search); train_loss, test_loss (nats); updates (of the
+        parameters: a batch that is used for three steps counts three); seconds (wall time of training, a seed's share).
+    """
+    return pd.concat([_row(name, run) for name, run in closing_runs().items()], ignore_index=True)
+
+
+def _row(name: str, run: Runs) -> pd.DataFrame:
+    last = run.final
+    return pd.DataFrame({
+        "method": name, "seed": last.index, "test_accuracy": last.test_accuracy.values,
+        "train_accuracy": last.train_accuracy.values, **_sharpness(run.x), "train_loss": last.train_loss.values,
+        "test_loss": last.test_loss.values, "updates": last.steps.values * run.recipe.inner_steps,
+        "seconds": run.seconds / len(last)})
+
+
+def _sharpness(x: Tensor) -> dict[str, np.ndarray]:
+    table = sharpness_of(x, starts=1)
+    return {name: table.loc[table.epsilon == epsilon, "sharpness"].to_numpy()
+            for name, epsilon in (("sharpness", 1e-3), ("sharpness_5e-4", 5e-4))}
+
+
+# -- as many updates as SB: minutes, therefore committed ------------------------------------------------------------
+
+
+def long_recipes() -> dict[str, Recipe]:
+    """Large batches with as many updates as SB makes (10,000), and no stop before: LB's own rate, or all of Hoffer's advice."""
+    s = scale.current()
+    total = len(data.load(s.dataset, train_size=s.train_size).y_train)
+    longer = {"epochs": None, "steps": s.SB.epochs * math.ceil(total / s.SB.batch_size), "stop_loss": None}
+    short = recipes()
+    return {"LB, long": short["LB"].but(**longer), "ghost norm, long": short["ghost norm"].but(**longer)}
+
+
+def as_many_updates() -> pd.DataFrame:
+    """The committed result of `record_as_many_updates`, with the columns of `closing_the_gap`."""
+    return provenance.read("as-many-updates")[0]
+
+
+def as_many_updates_provenance() -> dict:
+    """Where the rows of `as_many_updates` come from: date, commit, machine, versions, recipes."""
+    return provenance.read("as-many-updates")[1]
+
+
+def record_as_many_updates(**where) -> str:
+    """Measure `long_recipes` here and write the result with its provenance, for the commit; for maintainers.
+
+        python -c "from labsupport import experiments; experiments.record_as_many_updates()"
+
+    ``where`` may name another ``folder``. Returns the path.
+    """
+    s, wanted, began = scale.current(), long_recipes(), time.process_time()
+    runs = sweep.run(s.network, s.dataset, wanted, s.seeds, train_size=s.train_size)
+    rows = pd.concat([_row(name, run) for name, run in runs.items()], ignore_index=True)
+    about = provenance.here(network=s.network, data=s.dataset, seeds=s.seeds, core_seconds=round(time.process_time() - began),
+                            **{name: repr(recipe) for name, recipe in wanted.items()})
+    return str(provenance.write("as-many-updates", rows, about, **where))
+
+
+# -- the map -------------------------------------------------------------------------------------------------------
+
+
+def dial_recipes() -> dict[tuple[int, float], Recipe]:
+    """{(batch size, learning rate): Recipe}: three batch sizes, five rates, each a factor of 3.54 apart.
+
+    Rates above 1e-3 are warmed up. Every cell stops at MATCHED_LOSS, or at SB's 80 epochs; larger batches, which make fewer
+    updates an epoch, get up to 200.
+    """
+    s = scale.current()
+    known = {(r.batch_size, _rounded(r.learning_rate)): r
+             for r in (recipes()[name] for name in ("SB", "LB", "root rate", "linear rate", "SB, slow"))}
+    cells = {}
+    for size in (s.SB.batch_size, middle_batch(), s.LB.batch_size):
+        for power in (-1.0, -0.5, 0.0, 0.5, 1.0):
+            rate = s.SB.learning_rate * ratio() ** power
+            epochs = s.SB.epochs if size == s.SB.batch_size else s.LB.epochs
+            fresh = Recipe(size, epochs=epochs, learning_rate=rate, stop_loss=MATCHED_LOSS,
+                           warmup_steps=WARMUP_STEPS if power > 0 else 0)
+            cells[size, _rounded(rate)] = known.get((size, _rounded(rate)), fresh)
+    return cells
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.3g}")
+
+
+def dial_map() -> pd.DataFrame:
+    """Batch size against learning rate, **one seed a cell** (seed 0; where `closing_the_gap` has the cell, its first).
+
+    Returns
+    -------
+    DataFrame
+        batch_size, learning_rate; test_accuracy (percent); sharpness and sharpness_5e-4 (percent, as in `closing_the_gap`);
+        train_loss (nats); updates; fitted: whether the training loss came below 1.5 times MATCHED_LOSS.
+    """
+    s = scale.current()
+    table, cells = closing_runs(), dial_recipes()
+    shared = {run.recipe: run for run in table.values()}
+    new = {f"{size}, {rate}": recipe for (size, rate), recipe in cells.items() if recipe not in shared}
+    fresh = sweep.run(s.network, s.dataset, new, (0,), train_size=s.train_size)
+    runs = [shared[recipe] if recipe in shared else fresh[f"{size}, {rate}"] for (size, rate), recipe in cells.items()]
+    last = pd.concat([run.final.iloc[[0]] for run in runs], ignore_index=True)
+    found = _sharpness(torch.stack([run.x[0] for run in runs]))
+    return pd.DataFrame(list(cells), columns=["batch_size", "learning_rate"]).assign(
+        test_accuracy=last.test_accuracy, **found, train_loss=last.train_loss, updates=last.steps,
+        fitted=last.train_loss <= 1.5 * MATCHED_LOSS)
+
+
+def dial_exponent(table: pd.DataFrame, value: str = "test_accuracy") -> float:
+    """The c for which ``value`` follows learning_rate / batch_size**c best: least squares in the logarithms.
+
+    0 says that the batch size does not matter, 1 that learning rate over batch size does.
+
+    >>> t = pd.DataFrame({"batch_size": [1, 2, 4, 4], "learning_rate": [1., 2., 4., 8.]})
+    >>> round(dial_exponent(t.assign(v=np.log(t.learning_rate / t.batch_size)), "v"), 6)
+    1.0
+    """
+    columns = np.stack([np.log(table.learning_rate), np.log(table.batch_size), np.ones(len(table))], 1)
+    (of_rate, of_size, _), *_ = np.linalg.lstsq(columns, table[value].to_numpy(dtype=float), rcond=None)
+    return float(-of_size / of_rate)

@@ -1,0 +1,45 @@
+"""Results too long for a chapter: measured once, committed in ``labsupport/results`` with where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from labsupport import __version__, scale
+from labsupport.errors import choose
+
+FOLDER = Path(__file__).resolve().parent / "results"
+
+
+def here(**settings) -> dict:
+    """Date, commit, kind of machine and versions, and the ``settings`` of the measurement."""
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False)
+    cores = os.cpu_count()
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
+    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
+            "machine": machine, "scale": scale.current().name, "labsupport": __version__, "torch": torch.__version__,
+            "python": platform.python_version(), **settings}
+
+
+def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
+    """Write ``name``.json, whole or not at all."""
+    path = folder / f"{name}.json"
+    partial = path.with_suffix(".partial")
+    content = {"provenance": provenance, "rows": rows.round(6).to_dict("records")}
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read(name: str, folder: Path = FOLDER) -> tuple[pd.DataFrame, dict]:
+    """The rows and the provenance of a committed result. Raises UnknownName if there is none of that name."""
+    choose("committed result", name, sorted(path.stem for path in folder.glob("*.json")))
+    content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return pd.DataFrame(content["rows"]), content["provenance"]
