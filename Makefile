@@ -71,7 +71,8 @@ repository: $(READY) ## for forks: put URL=https://github.com/OWNER/NAME into ev
 	@$(PY) -m tools.repository $(URL)
 
 forget: $(READY) ## delete the memoised training runs of this machine
-	@$(PY) -c "from labsupport import store; [f.unlink() for f in store.folder().glob('*.joblib*')]; print('Empty:', store.folder())"
+	@$(PY) -c "from labsupport.store import folder as f; \
+		[p.unlink() for kind in ('*.joblib*', 'claims/*/*.json') for p in f().glob(kind)]; print('Empty:', f())"
 
 clean: ## delete everything that was built, but not .venv and not the memoised runs
 	rm -rf _build build *.egg-info
