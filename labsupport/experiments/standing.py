@@ -1,0 +1,142 @@
+"""Chapter 9, what still stands: sharpness against test accuracy over every recipe that the book has trained on F0.
+
+Nothing is trained here that chapters 2 and 8 do not train. The runs of one recipe are no independent pieces of evidence,
+so intervals come from drawing recipes, not runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from torch import Tensor
+
+from labsupport import scale, sweep, symmetry
+from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes
+from labsupport.experiments.gap import sweep_runs
+from labsupport.experiments.minima import sharpness_of
+from labsupport.training import Runs
+
+#: {column of `grid`: what it is called}
+MEASURES = {
+    "sharpness": "Metric 2.1, ε = 0.001",
+    "sharpness_5e-4": "Metric 2.1, ε = 0.0005",
+    "relative": "without the + 1",
+    "rows": "rows normalized",
+}
+#: Half-width of the box without "+ 1".
+RELATIVE = 0.02
+
+
+def grid_runs() -> dict[str, Runs]:
+    """{recipe's name: Runs}: the batch sizes of chapter 2, the methods and the map of chapter 8, each recipe once."""
+    s = scale.current()
+    named = {f"B = {size}": run for size, run in sweep_runs().items()} | closing_runs()
+    found: dict[str, Runs] = {}
+    for name, run in named.items():
+        if run.recipe not in {known.recipe for known in found.values()}:
+            found[name] = run
+    known = {run.recipe for run in found.values()}
+    cells = {f"B = {size}, rate {rate:g}": recipe for (size, rate), recipe in dial_recipes().items() if recipe not in known}
+    return found | sweep.run(s.network, s.dataset, cells, (0,), train_size=s.train_size)
+
+
+def grid() -> pd.DataFrame:
+    """Every run with its test accuracy and four sharpnesses.
+
+    Returns
+    -------
+    DataFrame
+        recipe, batch_size, learning_rate, seed; train_loss (nats), test_accuracy (percent); the columns named in
+        `MEASURES` (percent, full space, ``strong``, one search); matched: whether the training loss lies within a factor of
+        two of `closing.MATCHED_LOSS`.
+    """
+    return pd.concat([_rows(name, run) for name, run in grid_runs().items()], ignore_index=True)
+
+
+def _rows(name: str, run: Runs) -> pd.DataFrame:
+    last = run.final
+    doublings = np.log2(last.train_loss.values / MATCHED_LOSS)
+    return pd.DataFrame({
+        "recipe": name, "batch_size": run.recipe.batch_size, "learning_rate": run.recipe.learning_rate, "seed": last.index,
+        "train_loss": last.train_loss.values, "test_accuracy": last.test_accuracy.values, **four_measures(run.x),
+        "matched": np.abs(doublings) <= 1})
+
+
+def four_measures(x: Tensor) -> dict[str, np.ndarray]:
+    """The four columns of `MEASURES` at points x (S, n) of the scale's main network: {column: (S,)}."""
+    paper, network = sharpness_of(x, starts=1), scale.current().network
+    return {
+        "sharpness": paper.loc[paper.epsilon == 1e-3, "sharpness"].to_numpy(),
+        "sharpness_5e-4": paper.loc[paper.epsilon == 5e-4, "sharpness"].to_numpy(),
+        "relative": sharpness_of(x, epsilons=(RELATIVE,), starts=1, offset=0.0)["sharpness"].to_numpy(),
+        "rows": sharpness_of(symmetry.normalize_rows(network, x), epsilons=(1e-3,), starts=1)["sharpness"].to_numpy(),
+    }
+
+
+# -- rank correlations ---------------------------------------------------------------------------------------------
+
+
+def between(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *, resamples: int = 2000,
+            seed: int = 0) -> dict[str, float]:
+    """Spearman's correlation of the recipes' medians, with a 95 percent interval from drawing recipes with replacement.
+
+    Returns
+    -------
+    dict
+        correlation, low, high, and how many ``recipes`` and ``runs`` it rests on.
+
+    >>> t = pd.DataFrame({"recipe": list("abcd"), "m": [1, 2, 3, 4], "test_accuracy": [9, 8, 7, 6]})
+    >>> between(t, "m")["correlation"]
+    -1.0
+    """
+    middle = table.groupby("recipe")[[measure, outcome]].median().to_numpy()  # (recipes, 2)
+    drawn = np.random.default_rng(seed).integers(len(middle), size=(resamples, len(middle)))
+    return _summary(_spearman(middle[None])[0], _spearman(middle[drawn]), table)
+
+
+def within(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *, resamples: int = 2000,
+           seed: int = 0) -> dict[str, float]:
+    """The same among runs of one recipe: ranks are taken inside each recipe and pooled; recipes of one seed are left out.
+
+    >>> t = pd.DataFrame({"recipe": list("aabb"), "m": [1, 2, 7, 9], "test_accuracy": [1, 2, 0, 3]})
+    >>> within(t, "m")["correlation"]
+    1.0
+    """
+    table = table[table.groupby("recipe")["recipe"].transform("size") > 1]
+    ranks = table.groupby("recipe")[[measure, outcome]].rank()
+    ranks -= ranks.groupby(table["recipe"]).transform("mean")
+    parts = pd.DataFrame({"xy": ranks[measure] * ranks[outcome], "xx": ranks[measure] ** 2, "yy": ranks[outcome] ** 2})
+    sums = parts.groupby(table["recipe"]).sum().to_numpy()  # (recipes, 3)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
+
+    def pooled(some):
+        xy, xx, yy = np.moveaxis(some.sum(-2), -1, 0)
+        return xy / np.sqrt(xx * yy)
+
+    return _summary(float(pooled(sums)), pooled(sums[drawn]), table)
+
+
+def _spearman(pairs: np.ndarray) -> np.ndarray:
+    """(..., recipes, 2) -> (...): the correlation of the ranks."""
+    ranks = rankdata(pairs, axis=-2)
+    ranks = ranks - ranks.mean(-2, keepdims=True)
+    x, y = ranks[..., 0], ranks[..., 1]
+    with np.errstate(invalid="ignore"):  # a draw of one recipe only
+        return (x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
+
+
+def _summary(value: float, draws: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return {"correlation": round(float(value), 10), "low": float(low), "high": float(high),
+            "recipes": table["recipe"].nunique(), "runs": len(table)}
+
+
+def correlations(table: pd.DataFrame, named: Mapping[str, str] = MEASURES, *,
+                 outcome: str = "test_accuracy", levels: Sequence[str] = ("between recipes", "within a recipe")) -> pd.DataFrame:
+    """`between` and `within` for several measures: measure, level, correlation, low, high, recipes, runs."""
+    how = {"between recipes": between, "within a recipe": within}
+    return pd.DataFrame([{"measure": name, "level": level, **how[level](table, column, outcome)}
+                         for column, name in named.items() for level in levels])

@@ -1,0 +1,166 @@
+"""Chapter 9's experiments: what they share with other chapters, intervals that count recipes, verdicts that are not typed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from labsupport import check, curvature, data, experiments, scale, symmetry
+from labsupport.experiments import edge, rescaling, scoring, standing
+from labsupport.objective import Objective
+
+
+@pytest.fixture(scope="module", autouse=True)
+def smallest(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABSUPPORT_SCALE", "smoke")
+        patch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.mktemp("store")))
+        patch.setenv("TQDM_DISABLE", "1")
+        yield
+
+
+# -- rescaling -----------------------------------------------------------------------------------------------------
+
+
+def test_rescaling_moves_the_papers_measure_and_nothing_else():
+    table = experiments.rescaled((1.0, 64.0)).set_index(["batch", "factor", "seed"])
+    at = {factor: table.xs(factor, level="factor") for factor in (1.0, 64.0)}
+    assert np.allclose(at[1.0].loss, at[64.0].loss, rtol=1e-12)
+    assert np.allclose(at[1.0].relative, at[64.0].relative, rtol=1e-9)
+    assert (at[64.0].sharpness > 3 * at[1.0].sharpness).all()
+
+
+def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_maximum():
+    found = experiments.valley("LB", 1.0, points=5)
+    phi = experiments.sharpness_of(rescaling.plain_minima()["LB"].x[:1], network="F0-plain", dataset="mnist1d", starts=1,
+                                   train_size=scale.current().train_size, epsilons=(1e-3,)).iloc[0]
+    middle, end = found.loss[2], found.loss[4]
+    assert middle == pytest.approx(phi.loss, rel=1e-5)
+    assert 100 * (end - middle) / (1 + middle) == pytest.approx(phi.sharpness, rel=1e-3)
+
+
+# -- the edge ------------------------------------------------------------------------------------------------------
+
+
+def test_the_eigenvalues_belong_to_the_checkpoints():
+    table = experiments.edge_of_stability()
+    run = edge.edge_runs()[0.3]
+    assert run.recipe.batch_size == scale.current().edge_train_size and run.recipe.momentum == 0
+    one = table[(table.rate == 0.3) & (table.step == 2) & (table.seed == 1)].iloc[0]
+    d = data.load("mnist1d", train_size=scale.current().edge_train_size)
+    f = Objective("F0-plain", d.x_train, d.y_train)
+    assert one.train_loss == pytest.approx(f(run.checkpoints[2][1]).item(), rel=1e-5)
+    assert one.eigenvalue == pytest.approx(curvature.top_eigenvalues(f, run.checkpoints[2][1]).item(), rel=0.02)
+    assert one.limit == pytest.approx(2 / 0.3)
+
+
+def test_full_batch_descent_is_its_definition():
+    run = edge.edge_runs()[0.15]
+    d = data.load("mnist1d", train_size=scale.current().edge_train_size)
+    f = Objective("F0-plain", d.x_train, d.y_train)
+    x = run.x0[0]
+    for _ in range(2):
+        x = x - 0.15 * f.gradient(x)
+    assert torch.allclose(x, run.checkpoints[2][0], atol=1e-6)
+
+
+# -- the grid ------------------------------------------------------------------------------------------------------
+
+
+def test_the_grid_has_each_recipe_once_and_trains_none_of_its_own():
+    runs = standing.grid_runs()
+    recipes = [run.recipe for run in runs.values()]
+    assert len(set(recipes)) == len(recipes)
+    known = set(experiments.closing_runs()[name].recipe for name in ("SB", "LB", "SAM"))
+    assert known <= set(recipes)
+    table = experiments.grid()
+    assert len(table) == sum(len(run.x) for run in runs.values())
+    first = table[table.recipe == "B = 32"]
+    assert first.test_accuracy.tolist() == experiments.minima()["SB"].final.test_accuracy.tolist()
+    assert (table[list(standing.MEASURES)] > 0).all(axis=None)
+
+
+def test_the_repaired_measures_do_not_see_a_rescaling():
+    x = experiments.minima()["SB"].x
+    before = experiments.four_measures(x)
+    after = experiments.four_measures(symmetry.rescale("F0", x, 8.0))
+    assert np.allclose(before["relative"], after["relative"], rtol=1e-6)
+    rows = experiments.four_measures(symmetry.scale_rows("F0", x, 8.0))
+    assert np.allclose(before["rows"], rows["rows"], rtol=0.02)  # batch norm's eps
+    assert not np.allclose(before["sharpness"], rows["sharpness"], rtol=0.1)
+
+
+@pytest.fixture
+def made_up():
+    """Twelve recipes of five seeds: between recipes sharper is worse, within one sharper is better."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for recipe in range(12):
+        for seed in range(5):
+            rows.append({"recipe": f"r{recipe}", "m": recipe + 0.1 * seed, "test_accuracy": 80 - 3 * recipe + 0.1 * seed,
+                         "noise": rng.normal()})
+    return pd.DataFrame(rows)
+
+
+def test_between_and_within_are_told_apart(made_up):
+    between, within = standing.between(made_up, "m"), standing.within(made_up, "m")
+    assert between["correlation"] == -1 and between["recipes"] == 12 and between["runs"] == 60
+    assert within["correlation"] == 1
+    noise = standing.between(made_up, "noise")
+    middle = made_up.groupby("recipe")[["noise", "test_accuracy"]].median()
+    assert noise["correlation"] == pytest.approx(spearmanr(middle.noise, middle.test_accuracy).statistic)
+    assert noise["low"] < noise["correlation"] < noise["high"] and noise["low"] < 0 < noise["high"]
+
+
+def test_more_seeds_of_the_same_recipes_do_not_narrow_the_interval(made_up):
+    twice = pd.concat([made_up, made_up])
+    widths = [(found := standing.between(table, "noise"))["high"] - found["low"] for table in (made_up, twice)]
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_recipes_of_one_seed_say_nothing_about_within(made_up):
+    lone = pd.DataFrame({"recipe": ["x", "y"], "m": [0, 1], "test_accuracy": [50, 60]})
+    assert standing.within(pd.concat([made_up, lone]), "m") == standing.within(made_up, "m")
+
+
+# -- the scorecard -------------------------------------------------------------------------------------------------
+
+
+def claims(monkeypatch, rows):
+    columns = ["key", "says", "held", "evidence", "margin", "paper", "source"]
+    monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame(rows, columns=columns))
+
+
+def test_verdicts_come_from_claims(monkeypatch):
+    claims(monkeypatch, [
+        ["2.1", "SB wins", True, "+7 points", 9.0, "SB tests better", "this machine"],
+        ["2.4", "There is a threshold", False, "-3 points", -5.0, "Level up to a threshold", "committed"],
+        ["2.5", "not about the paper", True, "", 9.0, "", "this machine"],
+        ["10.1", "SB wins again", True, "+1 point", 3.0, "SB tests better", "this machine"]])
+    table = scoring.scorecard()
+    tested = table[table.chapter > 0]
+    assert tested.verdict.tolist() == ["held", "held", "not held"]
+    assert tested["where"].tolist() == ["chapter 2, claim 2.1", "chapter 10, claim 10.1", "chapter 2, claim 2.4"]
+    rest = table[table.chapter == 0]
+    assert set(rest.verdict) == {"not testable here"} and len(rest) == len(scoring.NOT_TESTABLE)
+
+
+def test_without_any_claim_only_what_cannot_be_tested_is_left(monkeypatch):
+    monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame())
+    assert set(scoring.scorecard().verdict) == {"not testable here"}
+
+
+def test_cards_escape_and_name_the_claim(monkeypatch):
+    claims(monkeypatch, [["2.1", "a < b", True, "1 < 2", 9.0, "A & B", "this machine"]])
+    cards = scoring.Cards(scoring.scorecard())
+    page = cards._repr_html_()
+    assert "A &amp; B" in page and "a &lt; b" in page and "Chapter 2, claim 2.1" in page
+    assert repr(cards).startswith("held: A & B\n    a < b. [1 < 2] Chapter 2, claim 2.1.")
+
+
+def test_the_committed_claims_make_rows():
+    of_paper = [claim for claim in check._committed() if claim["paper"]]
+    assert (scoring.scorecard().chapter > 0).sum() == len(of_paper)
