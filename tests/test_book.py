@@ -238,7 +238,8 @@ def toc_entries():
 
 
 def test_the_contents_name_every_page_once():
-    pages = sorted(str(path.relative_to(ROOT).with_suffix("")) for path in BOOK.glob("*") if path.suffix in (".md", ".ipynb"))
+    files = [*BOOK.glob("*.md"), *BOOK.glob("*.ipynb")]
+    pages = sorted(str(path.relative_to(ROOT).with_suffix("")) for path in files)
     assert sorted(toc_entries()) == pages
 
 
@@ -394,10 +395,10 @@ def test_the_page_of_run_times_is_what_was_measured():
 
 
 def test_measuring_a_machine_again_replaces_its_entry():
-    where = {"processor": "a", "cores": 2, "gpu": None, "scale": "laptop"}
+    where = {"machine": "2 CPU cores", "processor": "a", "scale": "laptop"}
     versions = {"date": "d", "commit": "c", "python": "3", "torch": "2", "jobs": 2}
     entry = {"provenance": where | versions, "seconds": {"01-one-two": [4.6, 2.0]}, "wall_seconds": [9, 3]}
-    other = entry | {"provenance": where | versions | {"gpu": "T4"}}
+    other = entry | {"provenance": where | versions | {"machine": "T4"}}
     newer = entry | {"wall_seconds": [8, 3]}
     assert run_times.merge([entry, other], newer) == [other, newer]
     assert "| [One two](01-one-two.ipynb) | 5 s | 2 s |" in run_times.page([entry])

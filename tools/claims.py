@@ -12,7 +12,7 @@ import json
 import sys
 
 from tools import notebooks, skeleton
-from tools.execute import ROOT, provenance
+from tools.execute import ROOT
 
 COMMITTED = ROOT / "labsupport" / "results" / "claims.json"
 
@@ -27,7 +27,7 @@ def printed() -> dict[str, tuple[str, str]]:
 
 
 def main() -> int:
-    from labsupport import check
+    from labsupport import check, provenance
 
     shown = printed()
     rows = check.recorded()
@@ -37,7 +37,7 @@ def main() -> int:
         return 1
     made = json.loads(rows.drop(columns="source").to_json(orient="records"))
     COMMITTED.parent.mkdir(exist_ok=True)
-    text = json.dumps({"provenance": provenance(jobs=2), "claims": made}, indent=1, ensure_ascii=False)
+    text = json.dumps({"provenance": provenance.here(), "claims": made}, indent=1, ensure_ascii=False)
     COMMITTED.write_text(text + "\n", encoding="utf-8")
     print(f"{len(made)} claims, {sum(claim['held'] for claim in made)} of them held.")
     return 0

@@ -81,7 +81,7 @@ def create(folder: Path) -> int:
     if not python.exists():
         print(f"Making the virtual environment {folder} ...", flush=True)
         if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
-            print("Python could not make a virtual environment. On Debian: apt-get install python3-venv", file=sys.stderr)
+            print("Python made no virtual environment. On Debian: apt-get install python3-venv", file=sys.stderr)
             return 1
     print("Installing the requirements. The first time this fetches several GB, most of it torch ...", flush=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]

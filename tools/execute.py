@@ -15,13 +15,11 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import nbformat
@@ -92,24 +90,11 @@ def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False) -> list[O
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
-def provenance(jobs: int) -> dict:
-    """Where and with what a time was measured."""
-    import torch
+def measured(jobs: int) -> dict:
+    """Where and with what the chapters were run."""
+    from labsupport import provenance  # loads torch, which running notebooks does not need
 
-    from labsupport import scale
-
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "commit": git.stdout.strip() or "unknown",
-        "scale": scale.current().name,
-        "jobs": jobs,
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    return provenance.here(processor=processor(), jobs=jobs)
 
 
 def processor() -> str:
@@ -164,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if given.times:
         seconds = {outcome.name: round(outcome.seconds, 1) for outcome in outcomes}
-        record = {"provenance": provenance(given.jobs), "seconds": seconds, "wall_seconds": round(wall, 1)}
+        record = {"provenance": measured(given.jobs), "seconds": seconds, "wall_seconds": round(wall, 1)}
         given.times.parent.mkdir(parents=True, exist_ok=True)
         given.times.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0

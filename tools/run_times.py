@@ -20,7 +20,7 @@ from tools.execute import ROOT
 
 COMMITTED = ROOT / "book" / "run-times.json"
 PAGE = ROOT / "book" / "run-times.md"
-SAME_MACHINE = ("processor", "cores", "gpu", "scale")
+SAME_MACHINE = ("machine", "processor", "scale")
 
 HEAD = """\
 # Run times
@@ -79,7 +79,7 @@ def page(measurements: list[dict]) -> str:
 def section(entry: dict) -> str:
     """One machine's table."""
     p = entry["provenance"]
-    where = p["gpu"] or f"{p['cores']} CPU cores ({p['processor']})"
+    where = f"{p['machine']} ({p['processor']})" if "CPU" in p["machine"] else p["machine"]
     rows = [
         f"| [{name[3:].replace('-', ' ').capitalize()}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |"
         for name, (first, second) in sorted(entry["seconds"].items())

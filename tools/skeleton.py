@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ from tools import notebooks
 LONGEST_CELL = 15
 SHORTEST_ALT = 40
 HTML_TAGS = {"details", "summary", "br", "sub", "sup", "kbd"}
-MACHINE_PATH = re.compile(r"(?:(?<![\w./:-])/(?:home|root|tmp|work|Users|mnt|var|opt|content)/[\w.-]+|\b[A-Z]:\\\\?\w+)")
+MACHINE_PATH = re.compile(
+    r"(?<![\w./:-])/(?:home|root|tmp|work|Users|mnt|var|opt|content)/[\w.-]+|\b[A-Z]:\\\\?\w+"
+)
 MYST = {
     "a fenced directive": re.compile(r"^\s*(?:```+|~~~+|:::+)\s*\{[\w:-]+\}", re.M),
     "a colon fence": re.compile(r"^\s*:::+", re.M),
@@ -174,7 +177,7 @@ def parts_in_order(chapter: Chapter) -> Iterator[str]:
         yield f"the closing sections must come in the order {notebooks.PARTS}, come as {found}"
     if [level for _, level, _ in chapter.headings].count(1) != 1:
         yield "exactly one heading may be `# Title`"
-    for (_, before, _), (i, level, text) in zip(chapter.headings, chapter.headings[1:]):
+    for (_, before, _), (i, level, text) in itertools.pairwise(chapter.headings):
         if level > before + 1:
             yield f"cell {i}: `{text}` skips a heading level"
 
@@ -260,9 +263,9 @@ def short_cells(chapter: Chapter) -> Iterator[str]:
             yield f"cell {i} is empty"
         folded = "hide-input" in tags(cell)
         if len(lines) > LONGEST_CELL and not folded:
-            yield f"cell {i} has {len(lines)} lines; split it at {LONGEST_CELL}, or fold it with `hide-input` if it plots"
+            yield f"cell {i} has {len(lines)} lines; split it at {LONGEST_CELL}, or fold a plot with `hide-input`"
         if folded and not (re.match(r"#\s?@title \S", cell.source) and cell.metadata.get("cellView") == "form"):
-            yield f'cell {i} is folded: start it with `# @title ...` and set the metadata `"cellView": "form"` for Colab'
+            yield f'cell {i} is folded: start it with `# @title ...` and set its metadata `"cellView": "form"`'
 
 
 def alt_text(chapter: Chapter) -> Iterator[str]:
@@ -303,7 +306,7 @@ def for_every_front_end(chapter: Chapter) -> Iterator[str]:
 
 
 def without_code(source: str) -> str:
-    """Markdown less its code: an inline `{x}` and a fenced example are shown, not read. Fences keep their first line."""
+    """Markdown less its code: inline `{x}` and a fenced example are shown, not read. Fences keep their first line."""
     source = re.sub(r"^(```+\s*\{?[\w:-]*\}?).*?^```+\s*$", r"\1", source, flags=re.S | re.M)
     return re.sub(r"(?<![`}])(`+)(?!`).+?(?<!`)\1(?!`)", "", source)
 
@@ -360,7 +363,7 @@ def metadata(chapter: Chapter) -> Iterator[str]:
     """Colab offers a GPU; nothing stands there that another front end or machine wrote."""
     for key, value in notebooks.METADATA.items():
         if chapter.notebook.metadata.get(key) != value:
-            yield f"the notebook's metadata `{key}` must be {value}: make outputs, or python -m tools.notebooks normalize"
+            yield f"the notebook's metadata `{key}` must be {value}: python -m tools.notebooks normalize"
     for kind, entry in chapter.notebook.metadata.get("widgets", {}).items():
         if not entry.get("state"):
             yield f"widget metadata {kind} has no state and would break the page: python -m tools.notebooks normalize"
