@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve outputs check claims pdf bench run-times repository clean forget environment python
+.PHONY: help book test smoke serve outputs check claims links pdf bench run-times repository clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -56,6 +56,9 @@ check: $(READY) ## for authors: what a chapter still lacks (NB=book/02-*.ipynb)
 
 claims: $(READY) ## for authors: commit what the chapters claimed on this machine, for the scorecard
 	$(PY) -m tools.claims
+
+links: $(READY) ## does every link that leaves the book have a right form, and does its host answer?
+	$(PY) -m tools.links
 
 pdf: $(READY) ## print the rendered book to _build/book.pdf, with Chromium
 	$(PY) -m tools.pdf
