@@ -40,7 +40,8 @@ class Claim:
     torch: str = ""
 
 
-def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", paper: str = "") -> Claim:
+def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", paper: str = "",
+          evidence: str = "a fact of this run") -> Claim:
     """Check and print one claim.
 
     Parameters
@@ -56,6 +57,8 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
         Of the values, for the line.
     paper
         What the paper says that this bears on, for the scorecard.
+    evidence
+        For a bool: what it was read from, such as an interval.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
     held      0.0 Three are more than two [+3 apples against 2, 17.3 standard errors]
     """
     if isinstance(values, bool | np.bool_):
-        held, margin, evidence = bool(values), math.nan, "a fact of this run"
+        held, margin = bool(values), math.nan
     else:
         numbers = np.asarray(values, dtype=float).ravel()
         if len(numbers) < 2 or not np.isfinite(numbers).all():
