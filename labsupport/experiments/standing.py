@@ -114,7 +114,8 @@ def within(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *,
 
     def pooled(some):
         xy, xx, yy = np.moveaxis(some.sum(-2), -1, 0)
-        return xy / np.sqrt(xx * yy)
+        with np.errstate(invalid="ignore"):  # a draw without any differences
+            return xy / np.sqrt(xx * yy)
 
     return _summary(float(pooled(sums)), pooled(sums[drawn]), table)
 
@@ -122,14 +123,14 @@ def within(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *,
 def _spearman(pairs: np.ndarray) -> np.ndarray:
     """(..., recipes, 2) -> (...): the correlation of the ranks."""
     ranks = rankdata(pairs, axis=-2)
-    ranks = ranks - ranks.mean(-2, keepdims=True)
+    ranks = ranks - (ranks.shape[-2] + 1) / 2
     x, y = ranks[..., 0], ranks[..., 1]
     with np.errstate(invalid="ignore"):  # a draw of one recipe only
         return (x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
 
 
 def _summary(value: float, draws: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+    low, high = np.nanquantile(draws, [0.025, 0.975]) if np.isfinite(draws).any() else (np.nan, np.nan)
     return {"correlation": round(float(value), 10), "low": float(low), "high": float(high),
             "recipes": table["recipe"].nunique(), "runs": len(table)}
 
