@@ -59,7 +59,7 @@ def test_without_mnist_the_committed_control_is_shown_and_named(monkeypatch):
 def test_with_mnist_the_control_is_measured_and_recorded(tmp_path):
     table = experiments.negative_control()
     assert set(table.source) == {"this machine"}
-    path = experiments.record_negative_control(tmp_path / "control.json")
+    path = experiments.record_negative_control(tmp_path)
     written = json.loads(path.read_text())
     assert np.allclose([row["sharpness"] for row in written["rows"]], table.sharpness, atol=1e-5)
     assert written["provenance"]["scale"] == "smoke" and not list(tmp_path.glob("*.partial"))

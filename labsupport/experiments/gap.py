@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
-import time
-from datetime import datetime, timezone
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from labsupport import __version__, data, scale, sweep
+from labsupport import data, provenance, scale, sweep
 from labsupport.errors import DataUnavailable
 from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.training import Recipe, Runs
@@ -84,7 +76,7 @@ def negative_control() -> pd.DataFrame:
     try:
         data.load("mnist", train_size=s.control_train_size)
     except (DataUnavailable, ImportError):  # no host answers, or no torchvision to ask one
-        return pd.DataFrame(_committed()["rows"]).assign(source="committed")
+        return provenance.read("negative-control")[0].assign(source="committed")
     return _measure_control().assign(source="this machine")
 
 
@@ -100,42 +92,25 @@ def _measure_control() -> pd.DataFrame:
 
 def control_provenance() -> dict:
     """Where the committed negative control comes from: commit, machine, versions, recipes, seeds, date."""
-    return _committed()["provenance"]
+    return provenance.read("negative-control")[1]
 
 
-def _committed() -> dict:
-    path = resources.files("labsupport") / "results" / "negative-control.json"
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def record_negative_control(path: str | Path | None = None) -> Path:
+def record_negative_control(folder: Path = provenance.FOLDER) -> Path:
     """Measure the negative control here and write it with its provenance, for the commit; for maintainers.
 
         python -c "from labsupport import experiments; experiments.record_negative_control()"
 
-    ``path`` is by default the package's own ``results/negative-control.json``. Raises DataUnavailable without MNIST.
+    Raises DataUnavailable without MNIST.
     """
     s = scale.current()
     edition = data.load("mnist", train_size=s.control_train_size).edition
-    here = Path(__file__).resolve()
-    path = Path(path) if path else here.parents[1] / "results" / "negative-control.json"
-    began = time.process_time()
-    rows = _measure_control().round(6)
-    used = time.process_time() - began
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here.parent, capture_output=True, text=True)
-    words = {1: "one CPU core", 2: "two CPU cores"}
-    kind = torch.cuda.get_device_name() if torch.cuda.is_available() else words.get(
-        os.cpu_count(), f"{os.cpu_count()} CPU cores")
-    provenance = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
-        "machine": kind, "core_seconds": round(used, 1), "scale": s.name, "data": edition,
-        "train_size": s.control_train_size, "network": s.control_network,
-        "SB": repr(s.control_SB), "LB": repr(s.control_LB), "seeds": list(range(s.control_seeds)),
-        "labsupport": __version__, "torch": torch.__version__, "python": platform.python_version(),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"provenance": provenance, "rows": rows.to_dict("records")}, indent=1) + "\n",
-                       encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    rows = _measure_control()
+    return provenance.write("negative-control", rows, provenance.here(
+        data=edition, train_size=s.control_train_size, network=s.control_network, SB=_brief(s.control_SB),
+        LB=_brief(s.control_LB), seeds=list(range(s.control_seeds))), folder)
+
+
+def _brief(recipe: Recipe) -> dict:
+    """The fields of a recipe that say how it trains, without the remedies it does not use."""
+    wanted = ("batch_size", "epochs", "stop_loss", "optimizer", "learning_rate")
+    return {name: getattr(recipe, name) for name in wanted if getattr(recipe, name) is not None}
