@@ -26,11 +26,15 @@ def smallest(tmp_path_factory):
 
 
 def test_rescaling_moves_the_papers_measure_and_nothing_else():
-    table = experiments.rescaled((1.0, 64.0)).set_index(["batch", "factor", "seed"])
-    at = {factor: table.xs(factor, level="factor") for factor in (1.0, 64.0)}
-    assert np.allclose(at[1.0].loss, at[64.0].loss, rtol=1e-12)
-    assert np.allclose(at[1.0].relative, at[64.0].relative, rtol=1e-9)
-    assert (at[64.0].sharpness > 3 * at[1.0].sharpness).all()
+    def by_factor(**settings):
+        table = experiments.rescaled((1.0, 64.0), **settings).set_index(["batch", "factor", "seed"])
+        return (table.xs(factor, level="factor") for factor in (1.0, 64.0))
+
+    before, after = by_factor()
+    assert np.allclose(before.loss, after.loss, rtol=1e-12)
+    assert (after.sharpness > 3 * before.sharpness).all()
+    before, after = by_factor(epsilon=experiments.RELATIVE, offset=0.0)
+    assert np.allclose(before.sharpness, after.sharpness, rtol=1e-9)
 
 
 def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_maximum():
@@ -139,13 +143,15 @@ def test_verdicts_come_from_claims(monkeypatch):
         ["2.1", "SB wins", True, "+7 points", 9.0, "SB tests better", "this machine"],
         ["2.4", "There is a threshold", False, "-3 points", -5.0, "Level up to a threshold", "committed"],
         ["2.5", "not about the paper", True, "", 9.0, "", "this machine"],
+        ["8.1", "Rates do nothing", False, "-3 points", -5.0, "It is the batch", "this machine"],
+        ["9.4", "LB is sharper", True, "+1", 3.0, "It is the batch", "this machine"],
         ["10.1", "SB wins again", True, "+1 point", 3.0, "SB tests better", "this machine"]])
-    table = scoring.scorecard()
-    tested = table[table.chapter > 0]
-    assert tested.verdict.tolist() == ["held", "held", "not held"]
-    assert tested["where"].tolist() == ["chapter 2, claim 2.1", "chapter 10, claim 10.1", "chapter 2, claim 2.4"]
-    rest = table[table.chapter == 0]
-    assert set(rest.verdict) == {"not testable here"} and len(rest) == len(scoring.NOT_TESTABLE)
+    tested = scoring.scorecard().query("verdict != 'not testable here'").set_index("paper")
+    assert tested.verdict.to_dict() == {"SB tests better": "held", "Level up to a threshold": "not held",
+                                        "It is the batch": "held in part"}
+    assert tested.claims["SB tests better"] == ("2.1", "10.1") and tested.chapters["SB tests better"] == (2, 10)
+    assert tested.measured["It is the batch"][0] == "No: Rates do nothing [-3 points]. Chapter 8, claim 8.1."
+    assert len(scoring.scorecard()) == 3 + len(scoring.NOT_TESTABLE)
 
 
 def test_without_any_claim_only_what_cannot_be_tested_is_left(monkeypatch):
@@ -158,9 +164,11 @@ def test_cards_escape_and_name_the_claim(monkeypatch):
     cards = scoring.Cards(scoring.scorecard())
     page = cards._repr_html_()
     assert "A &amp; B" in page and "a &lt; b" in page and "Chapter 2, claim 2.1" in page
-    assert repr(cards).startswith("held: A & B\n    a < b. [1 < 2] Chapter 2, claim 2.1.")
+    assert repr(cards).startswith("held: A & B\n    Yes: a < b [1 < 2]. Chapter 2, claim 2.1.\n")
 
 
-def test_the_committed_claims_make_rows():
-    of_paper = [claim for claim in check._committed() if claim["paper"]]
-    assert (scoring.scorecard().chapter > 0).sum() == len(of_paper)
+def test_the_committed_claims_make_rows(monkeypatch):
+    committed = pd.DataFrame(check._committed(), columns=["key", "says", "held", "evidence", "margin", "paper"])
+    monkeypatch.setattr(check, "recorded", lambda: committed)
+    keys = [key for row in scoring.scorecard().claims for key in row]
+    assert sorted(keys) == sorted(committed.key[committed.paper != ""])

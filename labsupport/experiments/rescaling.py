@@ -36,27 +36,23 @@ def plain_minima() -> dict[str, Runs]:
     return sweep.run(NETWORK, s.dataset, plain_recipes(), s.seeds, train_size=s.train_size)
 
 
-def rescaled(factors: tuple[float, ...] = FACTORS) -> pd.DataFrame:
-    """Two measures of the same functions at rescaled points.
+def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
+    """The sharpness of the same functions at rescaled points.
+
+    ``epsilon`` and ``offset`` go to `sharpness.sharpness`: the paper's box, or with 0 and `RELATIVE` the one without "+ 1".
 
     Returns
     -------
     DataFrame
         batch (SB, LB), factor (first layer times, second divided by), seed; sharpness (percent, Metric 2.1 of Keskar et
-        al. 2017, epsilon 1e-3) and relative (percent, the same without "+ 1" at `RELATIVE`), both ``strong``, one search;
-        loss (nats).
+        al. 2017, ``strong``, one search); loss (nats).
     """
     s = scale.current()
-    tables = []
-    for batch, run in plain_minima().items():
-        for factor in factors:
-            x = symmetry.rescale(NETWORK, run.x, factor)
-            where = {"network": NETWORK, "dataset": s.dataset, "train_size": s.train_size, "starts": 1}
-            paper = sharpness_of(x, epsilons=(1e-3,), **where)
-            relative = sharpness_of(x, epsilons=(RELATIVE,), offset=0.0, **where)
-            tables.append(paper[["seed", "sharpness", "loss"]].assign(
-                batch=batch, factor=factor, relative=relative["sharpness"]))
-    return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "relative", "loss"]]
+    settings = {"starts": 1} if offset == 1 else {"starts": 1, "offset": offset}
+    tables = [sharpness_of(symmetry.rescale(NETWORK, run.x, factor), network=NETWORK, dataset=s.dataset,
+                           train_size=s.train_size, epsilons=(epsilon,), **settings).assign(batch=batch, factor=factor)
+              for batch, run in plain_minima().items() for factor in factors]
+    return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "loss"]]
 
 
 def valley(batch: str, factor: float, points: int = 31) -> pd.DataFrame:

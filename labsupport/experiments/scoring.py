@@ -12,7 +12,7 @@ import pandas as pd
 
 from labsupport import check
 
-HELD, NOT_HELD, UNTESTED = "held", "not held", "not testable here"
+HELD, PARTLY, NOT_HELD, UNTESTED = "held", "held in part", "not held", "not testable here"
 
 #: (what the paper says, why no chapter tests it)
 NOT_TESTABLE = (
@@ -37,46 +37,45 @@ def scorecard() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        paper (what it says), verdict ("held", "not held", "not testable here"), measured (our sentence, or why there is
-        none), evidence, where ("chapter 2, claim 2.1"; empty if not testable), chapter, source ("this machine",
-        "committed"). In the book's order; the claims that bear on one statement of the paper stand together.
+        paper (what it says), verdict ("held", "held in part", "not held", "not testable here"), claims (keys such as "2.1",
+        a tuple), chapters (a tuple), measured (a tuple of sentences with their evidence and where they stand; or why there
+        is none). In the book's order. Several claims that bear on one statement of the paper share a row; it is held if all
+        of them are.
     """
-    columns = ["paper", "verdict", "measured", "evidence", "where", "chapter", "source"]
-    rows = []
     found = check.recorded()
-    for claim in found.to_dict("records") if len(found) else []:
-        if claim["paper"]:
-            chapter = int(claim["key"].split(".")[0])
-            rows.append([claim["paper"], HELD if claim["held"] else NOT_HELD, claim["says"], claim["evidence"],
-                         f"chapter {chapter}, claim {claim['key']}", chapter, claim["source"]])
-    first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
-    rows.sort(key=lambda row: first[row[0]])
-    rows += [[says, UNTESTED, why, "", "", 0, ""] for says, why in NOT_TESTABLE]
-    return pd.DataFrame(rows, columns=columns)
+    found = found[found.paper != ""] if len(found) else found
+    rows = []
+    for statement, claims in found.groupby("paper", sort=False) if len(found) else ():
+        keys = tuple(claims["key"])
+        chapters = tuple(sorted({int(key.split(".")[0]) for key in keys}))
+        verdict = HELD if claims.held.all() else PARTLY if claims.held.any() else NOT_HELD
+        rows.append([statement, verdict, keys, chapters, tuple(_finding(claim) for claim in claims.itertuples())])
+    rows += [[says, UNTESTED, (), (), (f"Because: {why}.",)] for says, why in NOT_TESTABLE]
+    return pd.DataFrame(rows, columns=["paper", "verdict", "claims", "chapters", "measured"])
+
+
+def _finding(claim) -> str:
+    chapter = claim.key.split(".")[0]
+    return f"{'Yes' if claim.held else 'No'}: {claim.says} [{claim.evidence}]. Chapter {chapter}, claim {claim.key}."
 
 
 class Cards:
     """A scorecard to show in a notebook: a table of two columns, narrow enough for a phone."""
 
-    marks = {HELD: ("✓", "#0072B2"), NOT_HELD: ("✗", "#D55E00"), UNTESTED: ("–", "#6b6b6b")}
+    marks = {HELD: "\N{CHECK MARK}", PARTLY: "\N{ALMOST EQUAL TO}", NOT_HELD: "\N{BALLOT X}", UNTESTED: "\N{EN DASH}"}
 
     def __init__(self, table: pd.DataFrame):
         self.table = table
 
     def __repr__(self) -> str:
-        return "\n".join(f"{row.verdict}: {row.paper}\n    {self._ours(row)}" for row in self.table.itertuples())
+        return "\n".join("\n    ".join([f"{row.verdict}: {row.paper}", *row.measured]) for row in self.table.itertuples())
 
     def _repr_html_(self) -> str:
         left = "text-align: left; vertical-align: top; white-space: normal;"
         rows = []
         for row in self.table.itertuples():
-            mark, color = self.marks[row.verdict]
-            rows.append(
-                f'<tr><td style="{left} width: 5.5em;"><b><span style="color: {color};">{mark}</span> {row.verdict}</b></td>'
-                f'<td style="{left}">{html.escape(row.paper)}<br><small>{html.escape(self._ours(row))}</small></td></tr>')
-        head = f'<tr><th style="{left}">verdict</th><th style="{left}">the paper says, and we find</th></tr>'
+            lines = "".join(f"<br><small>{html.escape(line)}</small>" for line in row.measured)
+            rows.append(f'<tr><td style="{left} width: 6em;"><b>{self.marks[row.verdict]} {row.verdict}</b></td>'
+                        f'<td style="{left}">{html.escape(row.paper)}{lines}</td></tr>')
+        head = f'<tr><th style="{left}">verdict</th><th style="{left}">what the paper says, and what we find</th></tr>'
         return f'<table style="width: 100%;"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
-
-    @staticmethod
-    def _ours(row) -> str:
-        return f"{row.measured}. [{row.evidence}] {row.where[:1].upper()}{row.where[1:]}." if row.where else f"Because: {row.measured}."

@@ -17,6 +17,7 @@ from labsupport import scale, sweep, symmetry
 from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes
 from labsupport.experiments.gap import sweep_runs
 from labsupport.experiments.minima import sharpness_of
+from labsupport.experiments.rescaling import RELATIVE
 from labsupport.training import Runs
 
 #: {column of `grid`: what it is called}
@@ -26,8 +27,6 @@ MEASURES = {
     "relative": "without the + 1",
     "rows": "rows normalized",
 }
-#: Half-width of the box without "+ 1".
-RELATIVE = 0.02
 
 
 def grid_runs() -> dict[str, Runs]:
