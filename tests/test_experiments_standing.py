@@ -78,7 +78,7 @@ def test_the_grid_has_each_recipe_once_and_trains_none_of_its_own():
     runs = standing.grid_runs()
     recipes = [run.recipe for run in runs.values()]
     assert len(set(recipes)) == len(recipes)
-    known = set(experiments.closing_runs()[name].recipe for name in ("SB", "LB", "SAM"))
+    known = {experiments.closing_runs()[name].recipe for name in ("SB", "LB", "SAM")}
     assert known <= set(recipes)
     table = experiments.grid()
     assert len(table) == sum(len(run.x) for run in runs.values())

@@ -59,10 +59,11 @@ def _finding(claim) -> str:
     return f"{'Yes' if claim.held else 'No'}: {claim.says} [{claim.evidence}]. Chapter {chapter}, claim {claim.key}."
 
 
+MARKS = {HELD: "\N{CHECK MARK}", PARTLY: "\N{ALMOST EQUAL TO}", NOT_HELD: "\N{BALLOT X}", UNTESTED: "\N{EN DASH}"}
+
+
 class Cards:
     """A scorecard to show in a notebook: a table of two columns, narrow enough for a phone."""
-
-    marks = {HELD: "\N{CHECK MARK}", PARTLY: "\N{ALMOST EQUAL TO}", NOT_HELD: "\N{BALLOT X}", UNTESTED: "\N{EN DASH}"}
 
     def __init__(self, table: pd.DataFrame):
         self.table = table
@@ -75,7 +76,7 @@ class Cards:
         rows = []
         for row in self.table.itertuples():
             lines = "".join(f"<br><small>{html.escape(line)}</small>" for line in row.measured)
-            rows.append(f'<tr><td style="{left} width: 6em;"><b>{self.marks[row.verdict]} {row.verdict}</b></td>'
+            rows.append(f'<tr><td style="{left} width: 6em;"><b>{MARKS[row.verdict]} {row.verdict}</b></td>'
                         f'<td style="{left}">{html.escape(row.paper)}{lines}</td></tr>')
         head = f'<tr><th style="{left}">verdict</th><th style="{left}">what the paper says, and what we find</th></tr>'
         return f'<table style="width: 100%;"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
