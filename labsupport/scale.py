@@ -36,8 +36,8 @@ class Scale:
     plane_steps: int  # chapter 3: points along a side
     held_out: int  # chapter 7: training samples kept for validation
     manifolds: int  # chapter 4: random manifolds averaged
-    longer_epochs: int  # chapter 4: LB epochs after it has reached its loss
     slice_steps: int  # chapter 4: points along a side of a slice through the box
+    finishing: int  # chapter 4: iterations at most on the way to the bottom
     edge_train_size: int  # chapter 9: samples of full-batch gradient descent
     edge_steps: dict[str, tuple[int, ...]]  # chapter 9: after how many steps to look, by network
 
@@ -55,7 +55,7 @@ TABLE: dict[str, Scale] = {
         control_SB=Recipe(64, epochs=1), control_LB=Recipe(500, epochs=2),
         warm_epochs=(0, 1, 2), growth=((1, 64), (2, 128), (3, 400)), reverse_epochs=1,
         long_epochs=8, long_every=2, plane_steps=5, held_out=160,
-        manifolds=1, longer_epochs=2, slice_steps=3,
+        manifolds=1, slice_steps=3, finishing=10,
         edge_train_size=200, edge_steps={"F0-plain": (0, 2, 4), "F0": (0, 2, 4)}),
     "laptop": Scale(  # five seeds, two cores, minutes; the effects are real
         name="laptop", network="F0", dataset="mnist1d", train_size=None, seeds=5,
@@ -64,7 +64,7 @@ TABLE: dict[str, Scale] = {
         control_SB=Recipe(64, epochs=20), control_LB=Recipe(1000, epochs=50),
         warm_epochs=(0, 1, 2, 4, 8, 16, 24, 40), growth=_GROWTH, reverse_epochs=20,
         long_epochs=300, long_every=4, plane_steps=21, held_out=800,
-        manifolds=3, longer_epochs=80, slice_steps=13,
+        manifolds=3, slice_steps=13, finishing=100,
         edge_train_size=1000, edge_steps=_EDGE),
     "gpu": Scale(  # ten seeds, and the paper's own F1 on all of MNIST for the control
         name="gpu", network="F0", dataset="mnist1d", train_size=None, seeds=10,
@@ -73,7 +73,7 @@ TABLE: dict[str, Scale] = {
         control_SB=Recipe(256, epochs=20), control_LB=Recipe(6000, epochs=100, stop_loss=1e-3),
         warm_epochs=(0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 60), growth=_GROWTH, reverse_epochs=40,
         long_epochs=300, long_every=4, plane_steps=31, held_out=800,
-        manifolds=5, longer_epochs=80, slice_steps=19,
+        manifolds=5, slice_steps=19, finishing=100,
         edge_train_size=1000, edge_steps=_EDGE),
 }
 
