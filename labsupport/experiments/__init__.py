@@ -1,11 +1,13 @@
 """Each figure and table of the paper as one function that returns a tidy DataFrame; one file per question."""
 
+from labsupport.experiments.along import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
 from labsupport.experiments.closing import (as_many_updates, as_many_updates_provenance, closing_runs, closing_the_gap,
                                             dial_exponent, dial_map, record_as_many_updates)
 from labsupport.experiments.edge import edge_of_stability
 from labsupport.experiments.gap import (batch_size_sweep, control_provenance, generalization_gap, negative_control,
                                         record_negative_control, sweep_recipe, sweep_runs)
 from labsupport.experiments.minima import minima, objective, sharpness_of
+from labsupport.experiments.noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
 from labsupport.experiments.overfitting import chosen, early_stopping
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
 from labsupport.experiments.scoring import Cards, scorecard
@@ -15,11 +17,13 @@ from labsupport.experiments.sensitivity import (along_the_diagonal, box_slice, c
 from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid
 
 __all__ = [
-    "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "as_many_updates",
-    "as_many_updates_provenance", "batch_size_sweep", "box_slice", "chosen", "closing_runs", "closing_the_gap",
-    "control_provenance", "correlations", "cost_table", "definitions", "dial_exponent", "dial_map",
-    "early_stopping", "edge_of_stability", "finished", "four_measures", "generalization_gap", "grid",
-    "hessian_table", "manifold_table", "minima", "naive_port", "naive_table", "negative_control", "objective",
-    "plain_minima", "record_as_many_updates", "record_negative_control", "repairs", "rescaled", "scorecard",
-    "sharpness_of", "sharpness_table", "sweep_recipe", "sweep_runs", "valley",
+    "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
+    "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss", "batch_size_sweep",
+    "before_and_after", "box_slice", "chosen", "closing_runs", "closing_the_gap", "control_provenance",
+    "correlations", "cost_table", "definitions", "dial_exponent", "dial_map", "early_stopping",
+    "edge_of_stability", "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise",
+    "grid", "hessian_table", "long_run", "manifold_table", "minima", "naive_port", "naive_table",
+    "negative_control", "objective", "plain_minima", "record_as_many_updates", "record_negative_control",
+    "repairs", "rescaled", "scorecard", "sharpness_of", "sharpness_table", "signal_and_noise", "spikes",
+    "sweep_recipe", "sweep_runs", "throughput", "valley",
 ]
