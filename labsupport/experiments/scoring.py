@@ -17,9 +17,9 @@ HELD, PARTLY, NOT_HELD, UNTESTED = "held", "held in part", "not held", "not test
 #: (what the paper says, why no chapter tests it)
 NOT_TESTABLE = (
     ("The gap and the sharpness are there on C1 to C4, on CIFAR-10 and CIFAR-100 (Tables 2 to 4)",
-     "hours on a GPU for five seeds; the networks are in the package, our chapters train on MNIST-1D and MNIST"),
+     "too long for a chapter in five seeds; the networks are in the package, our chapters train on MNIST-1D and MNIST"),
     ("They are there on F2, speech frames of TIMIT (Tables 2 to 4)",
-     "TIMIT needs a license; nothing free was a fair substitute"),
+     "TIMIT needs a license, and no chapter trains on speech"),
     ("Other large-batch optimizers (ADAGRAD, SGD, adaQN) give similar results (text)",
      "the paper prints no numbers to set ours beside"),
     ("Adversarial and stability training do not help large batches (appendix E)",
@@ -27,7 +27,7 @@ NOT_TESTABLE = (
     ("Large batches save time on P processors while their extra iterations stay below a bound (appendix C)",
      "needs many processors and their communication"),
     ("Large batches generalize worse because their minimizers are sharp (discussion)",
-     "a cause; the paper's evidence and ours is correlation, and chapters 2 and 8 have counter-examples"),
+     "a cause; the paper's evidence and ours is correlation, and chapter 2 has a counter-example"),
 )
 
 
