@@ -46,7 +46,7 @@ def test_the_port_finds_nothing_at_a_minimum_and_all_of_it_beside_one():
     value, said = experiments.naive_port(f, torch.ones(n))
     assert value == 0 and said.nfev == 1 and "CONVERGENCE" in str(said.message)
     true = 100 * 2 * n * 1e-3**2
-    assert float(sharpness(lambda x: bowl(x), torch.ones(n, dtype=torch.float64)).value[0]) == pytest.approx(true, rel=1e-6)
+    assert float(sharpness(bowl, torch.ones(n, dtype=torch.float64), method="paper").value[0]) == pytest.approx(true, rel=1e-6)
     assert experiments.naive_port(f, torch.ones(n), scale=1e4, start=1.0, gtol=0.0, ftol=0.0)[0] == pytest.approx(true, rel=1e-6)
 
 
