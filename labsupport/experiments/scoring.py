@@ -72,11 +72,12 @@ class Cards:
         return "\n".join("\n    ".join([f"{row.verdict}: {row.paper}", *row.measured]) for row in self.table.itertuples())
 
     def _repr_html_(self) -> str:
-        left = "text-align: left; vertical-align: top; white-space: normal;"
+        left = ("text-align: left; vertical-align: top; white-space: normal; padding: 0.4em 0.6em 0.4em 0; "
+                "border-top: 1px solid rgba(128, 128, 128, 0.4);")
         rows = []
         for row in self.table.itertuples():
             lines = "".join(f"<br><small>{html.escape(line)}</small>" for line in row.measured)
-            rows.append(f'<tr><td style="{left} width: 6em;"><b>{MARKS[row.verdict]} {row.verdict}</b></td>'
+            rows.append(f'<tr><td style="{left} width: 6.5em;"><b>{MARKS[row.verdict]} {row.verdict}</b></td>'
                         f'<td style="{left}">{html.escape(row.paper)}{lines}</td></tr>')
         head = f'<tr><th style="{left}">verdict</th><th style="{left}">what the paper says, and what we find</th></tr>'
         return f'<table style="width: 100%;"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
