@@ -9,21 +9,26 @@ from labsupport.experiments.gap import (batch_size_sweep, control_provenance, ge
 from labsupport.experiments.minima import minima, objective, sharpness_of
 from labsupport.experiments.noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
 from labsupport.experiments.overfitting import chosen, early_stopping
+from labsupport.experiments.picture import bends, between, distances, planes, slices
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
 from labsupport.experiments.scoring import Cards, scorecard
 from labsupport.experiments.sensitivity import (along_the_diagonal, box_slice, cost_table, definitions, finished,
                                                  hessian_table, manifold_table, naive_port, naive_table, repairs,
                                                  sharpness_table)
 from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid
+from labsupport.experiments.warm import (annealed, growing, iterates, paths, remedies, reverse, trail, warm_runs,
+                                         warm_start)
 
 __all__ = [
     "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
-    "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss", "batch_size_sweep",
-    "before_and_after", "box_slice", "chosen", "closing_runs", "closing_the_gap", "control_provenance",
-    "correlations", "cost_table", "definitions", "dial_exponent", "dial_map", "early_stopping",
-    "edge_of_stability", "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise",
-    "grid", "hessian_table", "long_run", "manifold_table", "minima", "naive_port", "naive_table",
-    "negative_control", "objective", "plain_minima", "record_as_many_updates", "record_negative_control",
-    "repairs", "rescaled", "scorecard", "sharpness_of", "sharpness_table", "signal_and_noise", "spikes",
-    "sweep_recipe", "sweep_runs", "throughput", "valley",
+    "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
+    "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen", "closing_runs",
+    "closing_the_gap", "control_provenance", "correlations", "cost_table", "definitions", "dial_exponent",
+    "dial_map", "distances", "early_stopping", "edge_of_stability", "finished", "four_measures",
+    "generalization_gap", "gradient_cloud", "gradient_noise", "grid", "growing", "hessian_table",
+    "iterates", "long_run", "manifold_table", "minima", "naive_port", "naive_table", "negative_control",
+    "objective", "paths", "plain_minima", "planes", "record_as_many_updates", "record_negative_control",
+    "remedies", "repairs", "rescaled", "reverse", "scorecard", "sharpness_of", "sharpness_table",
+    "signal_and_noise", "slices", "spikes", "sweep_recipe", "sweep_runs", "throughput", "trail", "valley",
+    "warm_runs", "warm_start",
 ]

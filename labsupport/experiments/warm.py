@@ -40,13 +40,14 @@ def warm_start() -> pd.DataFrame:
     -------
     DataFrame
         seed; k (SB epochs); run: ``SB`` for the iterate itself, ``LB`` for where LB ended from it; epochs and updates of
-        both together; train_loss (nats); test_accuracy and sharpness, Metric 2.1, at 1e-3 and 5e-4 (percent).
+        both together; train_loss (nats); test_accuracy, sharpness_1e-3 and, for LB only, sharpness_5e-4 (percent, Metric 2.1).
     """
     s = scale.current()
     on_test, per_epoch = objective("test"), -(-len(objective().labels) // s.SB.batch_size)
     tables = []
     for k, x in iterates().items():
-        tables.append(_row(x, k=k, run="SB", epochs=k, updates=k * per_epoch, test_accuracy=on_test.accuracy(x).tolist()))
+        tables.append(_row(x, (1e-3,), k=k, run="SB", epochs=k, updates=k * per_epoch,
+                           test_accuracy=on_test.accuracy(x).tolist()))
         runs = warm_runs()[k]
         last = runs.final
         tables.append(_row(runs.x, k=k, run="LB", epochs=k + last.epoch.to_numpy(), updates=k * per_epoch + last.steps.to_numpy(),
@@ -54,13 +55,12 @@ def warm_start() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _row(x: torch.Tensor, **columns) -> pd.DataFrame:
+def _row(x: torch.Tensor, epsilons: tuple[float, ...] = (1e-3, 5e-4), **columns) -> pd.DataFrame:
     """What `warm_start` and `remedies` say of points x (S, n)."""
-    found = sharpness_of(x, starts=1)
-    wide = {f"sharpness_{name}": found.loc[found.epsilon == epsilon, "sharpness"].to_numpy()
-            for name, epsilon in (("1e-3", 1e-3), ("5e-4", 5e-4))}
-    loss = found.loc[found.epsilon == 1e-3, "loss"].to_numpy()
-    return pd.DataFrame({"seed": range(len(x)), **columns, "train_loss": loss, **wide})
+    found = sharpness_of(x, starts=1, epsilons=epsilons)
+    names = {1e-3: "sharpness_1e-3", 5e-4: "sharpness_5e-4"}
+    wide = {names[epsilon]: part.sharpness.to_numpy() for epsilon, part in found.groupby("epsilon")}
+    return pd.DataFrame({"seed": range(len(x)), **columns, "train_loss": found.loss.iloc[:len(x)].to_numpy(), **wide})
 
 
 def paths() -> pd.DataFrame:
@@ -76,11 +76,10 @@ def paths() -> pd.DataFrame:
 
 
 def annealed(k: int) -> Runs:
-    """SB from its own iterate of epoch k with the learning rate divided by the ratio of the two batch sizes, to LB's
-    stopping loss: as little noise as LB from there, with small batches."""
+    """SB from its own iterate of epoch k to SB's last epoch, with the learning rate divided by the ratio of the two batch
+    sizes: as little noise as LB from there, with small batches."""
     s = scale.current()
-    recipe = s.SB.but(epochs=s.LB.epochs, learning_rate=s.SB.learning_rate * s.SB.batch_size / s.LB.batch_size,
-                      stop_loss=s.LB.stop_loss)
+    recipe = s.SB.but(epochs=max(1, s.SB.epochs - k), learning_rate=s.SB.learning_rate * s.SB.batch_size / s.LB.batch_size)
     return sweep.run(s.network, s.dataset, {k: recipe}, s.seeds, train_size=s.train_size, x0={k: iterates()[k]})[k]
 
 
