@@ -1,6 +1,6 @@
 """Chapter 8, closing the gap: what rescues large batches, what that does to sharpness, and which dial it turns.
 
-All trainings end at the loss where small-batch training ends, so that sharpness is compared at equal losses.
+Trainings end near the loss at which small-batch training ends, so that sharpness is compared at about equal losses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from labsupport import data, provenance, scale, sweep
 from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.training import Recipe, Runs
 
-#: Nats. SB's training loss after its 80 epochs; whatever is compared with it stops there.
+#: Nats. SB's training loss after its 80 epochs; large batches that are compared with it stop there.
 MATCHED_LOSS = 1e-2
 WARMUP_STEPS = 50
 
@@ -29,13 +29,13 @@ def ratio() -> float:
 
 
 def recipes() -> dict[str, Recipe]:
-    """The chapter's methods, by name. Those not called "SB, ..." train in large batches; all but "SB" stop at MATCHED_LOSS.
+    """The chapter's methods, by name. Those not called "SB, ..." train in large batches, and stop at MATCHED_LOSS.
 
     Appendix E of Keskar et al. 2017: "augmented" (and "SB, augmented" beside it), "conservative" (and "three steps", the
-    same without its penalty).
-    Robust training's modern form: "SAM", "ASAM". Learning rate: "root rate" and "ghost norm" (Hoffer et al. 2017, the
-    second on top of the first), "linear rate" and "linear, cold" (Goyal et al. 2017, with and without warm-up).
-    "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes.
+    same without its penalty). Robust training's modern form: "SAM", "ASAM". Hoffer et al. 2017: "root rate", "ghost norm" at
+    LB's own rate, and both, "root + ghost". Goyal et al. 2017: "linear rate", and "linear, cold" without its warm-up.
+    "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes, and twice the epochs.
+    What is normalized in groups of 32 has a number of epochs instead of a stop, since such batches say little about f.
     """
     s = scale.current()
     LB, times = s.LB.but(stop_loss=MATCHED_LOSS), ratio()
@@ -46,18 +46,19 @@ def recipes() -> dict[str, Recipe]:
     return {
         "SB": s.SB,
         "LB": LB,
-        "augmented": LB.but(augment="signals"),
-        "SB, augmented": s.SB.but(augment="signals", stop_loss=MATCHED_LOSS),
+        "augmented": LB.but(augment="signals", epochs=max(1, LB.epochs // 2)),
+        "SB, augmented": s.SB.but(augment="signals"),
         "conservative": LB.but(proximal=1e-3, inner_steps=3),
         "three steps": LB.but(inner_steps=3),
         "SAM": LB.but(sam_rho=0.05),
         "ASAM": LB.but(sam_rho=0.5, sam_adaptive=True),
         "root rate": root,
-        "ghost norm": root.but(ghost_batch=s.SB.batch_size),
+        "ghost norm": LB.but(ghost_batch=s.SB.batch_size, epochs=s.SB.epochs, stop_loss=None),
+        "root + ghost": root.but(ghost_batch=s.SB.batch_size, epochs=s.SB.epochs, stop_loss=None),
         "linear, cold": linear.but(warmup_steps=0),
         "linear rate": linear,
         "growing": s.SB.but(growth=((grown, middle), (grown + max(1, grown // 2), LB.batch_size)), stop_loss=MATCHED_LOSS),
-        "SB, slow": s.SB.but(learning_rate=rate / times, epochs=5 * s.SB.epochs // 2, stop_loss=MATCHED_LOSS),
+        "SB, slow": s.SB.but(learning_rate=rate / times, epochs=2 * s.SB.epochs),
     }
 
 
@@ -113,7 +114,7 @@ def long_recipes() -> dict[str, Recipe]:
     total = len(data.load(s.dataset, train_size=s.train_size).y_train)
     longer = {"epochs": None, "steps": s.SB.epochs * math.ceil(total / s.SB.batch_size), "stop_loss": None}
     short = recipes()
-    return {"LB, long": short["LB"].but(**longer), "ghost norm, long": short["ghost norm"].but(**longer)}
+    return {"LB, long": short["LB"].but(**longer), "root + ghost, long": short["root + ghost"].but(**longer)}
 
 
 def as_many_updates() -> pd.DataFrame:
@@ -147,8 +148,8 @@ def record_as_many_updates(**where) -> str:
 def dial_recipes() -> dict[tuple[int, float], Recipe]:
     """{(batch size, learning rate): Recipe}: three batch sizes, five rates, each a factor of 3.54 apart.
 
-    Rates above 1e-3 are warmed up. Every cell stops at MATCHED_LOSS, or at SB's 80 epochs; larger batches, which make fewer
-    updates an epoch, get up to 200.
+    Rates above 1e-3 are warmed up. Batches of 32 get SB's 80 epochs (the lowest rate, "SB, slow", twice as many); larger
+    ones, which make fewer updates an epoch, up to 200, and stop at MATCHED_LOSS.
     """
     s = scale.current()
     known = {(r.batch_size, _rounded(r.learning_rate)): r
@@ -157,9 +158,8 @@ def dial_recipes() -> dict[tuple[int, float], Recipe]:
     for size in (s.SB.batch_size, middle_batch(), s.LB.batch_size):
         for power in (-1.0, -0.5, 0.0, 0.5, 1.0):
             rate = s.SB.learning_rate * ratio() ** power
-            epochs = s.SB.epochs if size == s.SB.batch_size else s.LB.epochs
-            fresh = Recipe(size, epochs=epochs, learning_rate=rate, stop_loss=MATCHED_LOSS,
-                           warmup_steps=WARMUP_STEPS if power > 0 else 0)
+            ends = {"epochs": s.SB.epochs} if size == s.SB.batch_size else {"epochs": s.LB.epochs, "stop_loss": MATCHED_LOSS}
+            fresh = Recipe(size, learning_rate=rate, warmup_steps=WARMUP_STEPS if power > 0 else 0, **ends)
             cells[size, _rounded(rate)] = known.get((size, _rounded(rate)), fresh)
     return cells
 
