@@ -11,10 +11,16 @@ from labsupport.experiments import overfitting
 from labsupport.objective import Objective
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One empty run store for this file: the data and the runs are made once."""
+    return tmp_path_factory.mktemp("store")
+
+
 @pytest.fixture(autouse=True)
-def smallest(monkeypatch, tmp_path):
+def smallest(monkeypatch, store):
     monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("LABSUPPORT_STORE", str(store))
     monkeypatch.setenv("LABSUPPORT_PROGRESS", "off")
 
 
