@@ -75,7 +75,8 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
         if len(numbers) < 2 or not np.isfinite(numbers).all():
             raise ValueError(f"Claim {key} needs at least two finite numbers, one per seed; given: {numbers.tolist()}.")
         mean, error = numbers.mean(), numbers.std(ddof=1) / math.sqrt(len(numbers))
-        margin = (mean - above) / error if error > 0 else math.copysign(math.inf, mean - above)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            margin = np.nan_to_num((mean - above) / error, posinf=math.inf, neginf=-math.inf)  # equal, no spread: 0
         held = bool(margin >= STANDARD_ERRORS)
         against = f" against {above:g}" if above else ""
         evidence = f"{mean:+.3g}{' ' + unit if unit else ''}{against}, {margin:.1f} standard errors"
@@ -86,11 +87,14 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
 
 
 def _record(made: Claim) -> None:
-    folder = store.folder() / "claims" / f"{made.scale}-{made.device}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".partial", delete=False, encoding="utf-8") as file:
-        json.dump(asdict(made), file)
-    os.replace(file.name, folder / f"{made.key}.json")
+    path = store.folder() / "claims" / f"{made.scale}-{made.device}" / f"{made.key}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False, encoding="utf-8") as file:
+            json.dump(asdict(made), file)
+        os.replace(file.name, path)
+    except OSError as error:
+        store.warn_not_stored(path, error)
 
 
 def recorded() -> pd.DataFrame:

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import joblib
@@ -68,7 +69,7 @@ def fingerprint(value) -> str:
 
 def _plain(value):
     if isinstance(value, torch.Tensor):
-        return value.detach().cpu().numpy()
+        return np.ascontiguousarray(value.detach().cpu().numpy())
     if hasattr(value, "key"):  # a Dataset
         return ("data", value.key, value.device.type)
     if isinstance(value, dict):
@@ -77,7 +78,9 @@ def _plain(value):
         return [_plain(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if hasattr(value, "__dataclass_fields__"):
         return (type(value).__name__, _plain({k: getattr(value, k) for k in value.__dataclass_fields__}))
-    if isinstance(value, np.ndarray | np.generic | str | bytes | int | float | bool | type(None)):
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)  # a view is named by its numbers, not by how they lie in memory
+    if isinstance(value, np.generic | str | bytes | int | float | bool | type(None)):
         return value
     raise TypeError(f"A {type(value).__name__} cannot be part of a stored result's name. Possible: numbers, strings, "
                     "tensors, arrays, data sets, dataclasses, and lists, tuples or dicts of these.")
@@ -86,7 +89,8 @@ def _plain(value):
 def remember(function):
     """Decorate a function of hashable-by-content arguments: its result is computed once and read from disk afterwards.
 
-    Two processes that want the same result at the same time compute it once: the second waits.
+    Two processes that want the same result at the same time compute it once: the second waits. Where nothing can be
+    written, on a full disk for example, the result is returned all the same, with a warning.
     ``function.fresh(...)`` is the function itself; ``function.known(...)`` says whether a result is there.
     """
 
@@ -99,11 +103,21 @@ def remember(function):
     @functools.wraps(function)
     def remembered(*args, **kwargs):
         path = path_of(args, kwargs)
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with FileLock(f"{path}.lock"):
+            lock = FileLock(f"{path}.lock")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+            except OSError as error:
+                warn_not_stored(path, error)
+                return function(*args, **kwargs)
+            try:
                 if not path.exists():
-                    _write(path, function(*args, **kwargs))
+                    result = function(*args, **kwargs)
+                    if not _write(path, result):
+                        return result
+            finally:
+                lock.release()
         try:
             return joblib.load(path)
         except Exception:  # truncated or written by another library version: make it again
@@ -115,12 +129,24 @@ def remember(function):
     return remembered
 
 
-def _write(path: Path, result) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-        try:
-            joblib.dump(result, file, compress=0)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+def warn_not_stored(path: Path, error: OSError) -> None:
+    """Say that a result is lost for the next time, where, why, and what to do about it."""
+    warnings.warn(f"A result could not be stored in {path.parent}: {error}. It will be computed again next time. Free some "
+                  "space, or point LABSUPPORT_STORE at another folder.", stacklevel=3)
+
+
+def _write(path: Path, result) -> bool:
+    """Whether the result now lies at ``path``; there it is whole, or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+            try:
+                joblib.dump(result, file, compress=0)
+                file.close()
+                os.replace(file.name, path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        warn_not_stored(path, error)
+        return False
+    return True
