@@ -11,9 +11,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import socket
 import tempfile
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,8 @@ _EDITIONS = {
     "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757": "MNIST",
     "28808e4cdbe0debd926b6d8e483126fef583c732e55eade45f3f99a8a23de11c": "CIFAR-10 (JPEG copy)",
 }
+#: Seconds that a data host may stay silent.
+PATIENCE = 30
 _TITLES = {"mnist1d": "MNIST-1D", "mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
@@ -182,9 +186,11 @@ def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
             partial = Path(file.name)
             np.savez(file, **arrays)
         os.replace(partial, path)
-    except OSError as error:
+    except BaseException as error:
         if partial is not None:
             partial.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         need = sum(a.nbytes for a in arrays.values()) // 2**20
         why = f"the disk is full; {need} MiB are needed" if error.errno == errno.ENOSPC else str(error)
         raise OSError(error.errno, f"Could not write {path}: {why}. Nothing was left half-written. "
@@ -193,11 +199,15 @@ def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def _fetch(name: str) -> dict[str, np.ndarray]:
     """Both splits through torchvision, which checks its own downloads; the raw download is not kept."""
-    from torchvision import datasets
-
+    put = f"put {name}.npz (x_train, y_train, x_test, y_test; uint8 N x C x H x W, int64) there yourself."
+    try:
+        from torchvision import datasets
+    except (ImportError, RuntimeError) as error:  # RuntimeError: it is there, but made for another torch
+        raise DataUnavailable(f"{_TITLES[name]} is not in {folder()}, and needs torchvision to be fetched: {error}. Run "
+                              f"pip install torchvision, or {put}") from error
     kind = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
     arrays = {}
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _patience(PATIENCE):
         for part in ("train", "test"):
             try:
                 got = kind(scratch, train=part == "train", download=True)
@@ -205,9 +215,20 @@ def _fetch(name: str) -> dict[str, np.ndarray]:
                 hosts = ", ".join(getattr(kind, "mirrors", [getattr(kind, "url", "its host")]))
                 raise DataUnavailable(
                     f"{_TITLES[name]} is not in {folder()} and could not be fetched from {hosts}: {error}. Try again later, "
-                    f"or put {name}.npz (x_train, y_train, x_test, y_test; uint8 N x C x H x W, int64) there yourself.") from error
+                    f"or {put}") from error
             pixels = np.asarray(got.data)
             pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
             arrays[f"x_{part}"] = np.ascontiguousarray(pixels, dtype=np.uint8)
             arrays[f"y_{part}"] = np.asarray(got.targets, dtype=np.int64)
     return arrays
+
+
+@contextmanager
+def _patience(seconds: float):
+    """Give up on a host that is silent for so long; torchvision itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -16,6 +16,8 @@ def check_points(x: Tensor, n: int | None = None, *, what: str = "x") -> Tensor:
     size = "n" if n is None else n
     if not isinstance(x, Tensor):
         raise TypeError(f"{what} is a {type(x).__name__}; a torch Tensor of shape ({size},) or (S, {size}) is needed.")
+    if not x.is_floating_point():
+        raise TypeError(f"{what} holds {x.dtype}; floating-point numbers are needed. Use {what}.float().")
     if x.dim() not in (1, 2) or (n is not None and x.shape[-1] != n):
         raise ValueError(f"{what} has shape {tuple(x.shape)}; points of this function have shape ({size},) or (S, {size}).")
     if x.numel() == 0:

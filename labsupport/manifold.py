@@ -42,14 +42,14 @@ class RandomManifold:
 
     def __init__(self, n: int, p: int, seed: int, like: Tensor):
         self.n, self.p, self.seed, self.device, self.dtype = n, p, seed, like.device, like.dtype
-        self._kept: Tensor | None = None
+        self._kept: list[tuple[slice, Tensor]] | None = None
         if n * p * like.element_size() < free_bytes(like.device) // 4:
-            self._kept = torch.cat([block for _, block in self._blocks()], 1)
+            self._kept = list(self._blocks())
 
     def _blocks(self):
         """(slice of columns, their entries (n, <=10)), one after another."""
         if self._kept is not None:
-            yield slice(0, self.p), self._kept
+            yield from self._kept
             return
         for start in range(0, self.p, _BLOCK):
             width = min(_BLOCK, self.p - start)
@@ -66,9 +66,15 @@ class RandomManifold:
         return torch.cat([gradient @ block.to(gradient.dtype) for _, block in self._blocks()], 1)
 
     def coordinates(self, x: Tensor) -> Tensor:
-        """A^+ x: (S, n) -> (S, p), by Cholesky of A^T A in float64 (A is tall, random and so well conditioned)."""
+        """A^+ x: (S, n) -> (S, p), by Cholesky of A^T A.
+
+        In float64 throughout: a tall random A is well conditioned, but with p near n it is not.
+        """
         gram = torch.zeros(self.p, self.p, dtype=torch.float64, device=self.device)
         for columns, block in self._blocks():
+            block = block.double()
             for others, other in self._blocks():
-                gram[columns, others] = (block.T @ other).double()
-        return torch.cholesky_solve(self.drop(x).double().T, torch.linalg.cholesky(gram)).T.to(x.dtype)
+                if others.start >= columns.start:  # the upper triangle is all that Cholesky reads
+                    gram[columns, others] = block.T @ other.double()
+        upper = torch.linalg.cholesky(gram, upper=True)
+        return torch.cholesky_solve(self.drop(x.double()).T, upper, upper=True).T.to(x.dtype)

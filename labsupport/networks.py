@@ -8,9 +8,10 @@ published parameter count. C2 and C4 carry the dropout of the authors' code, of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from labsupport.errors import choose
@@ -111,3 +112,11 @@ def build(name: str, *, num_classes: int | None = None) -> nn.Sequential:
     if num_classes is not None and num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}; a classifier needs at least 2.")
     return entry.make(num_classes or entry.classes)
+
+
+def layers(network: str | nn.Sequential, *, num_classes: int | None = None) -> nn.Sequential:
+    """The module itself, or the one called so, for its layers alone: torch's own generator is left as it was."""
+    if not isinstance(network, str):
+        return network
+    with torch.random.fork_rng(devices=[]):
+        return build(network, num_classes=num_classes)

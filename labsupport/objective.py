@@ -90,7 +90,7 @@ class Objective:
     """
 
     def __init__(self, network: str | nn.Sequential, x: Tensor, y: Tensor, *, chunk: int = 5000):
-        self.network = networks.build(network, num_classes=None) if isinstance(network, str) else network
+        self.network = networks.layers(network)
         if chunk < 2:
             raise ValueError(f"chunk is {chunk}; batch norm needs at least 2 samples together.")
         if len(x) != len(y) or len(x) == 0:

@@ -104,3 +104,5 @@ def augment_images(inputs: Tensor, generator: torch.Generator) -> Tensor:
 
 
 AUGMENTATIONS = {"signals": augment_signals, "images": augment_images}
+#: The dimensions of one sample that each augmentation is for.
+DIMENSIONS = {"signals": 1, "images": 3}

@@ -65,7 +65,7 @@ def scale_rows(network: str | nn.Sequential, x: Tensor, factor: float) -> Tensor
 
 
 def _opened(network, x):
-    module = networks.build(network) if isinstance(network, str) else network
+    module = networks.layers(network)
     layout = Layout.of(module)
     return module, layout, check_points(x, layout.n)
 

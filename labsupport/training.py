@@ -2,7 +2,7 @@
 
 There is no data loader. The data lie on the device; an epoch is one permutation per seed, cut into batches; the last,
 smaller batch is trained too. Each seed has its own start and its own order, and nothing of it depends on which other
-seeds are trained beside it. Small-batch and large-batch runs of one seed share x0, as in the authors' code.
+seeds are trained beside it, but for dropout, whose masks all seeds draw from one generator. Small-batch and large-batch runs of one seed share x0, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -69,11 +69,16 @@ class Recipe:
                 raise ValueError(f"{name} is {value}; a whole number of at least 1 is needed.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate is {self.learning_rate}; a positive number is needed.")
-        for name in ("momentum", "weight_decay", "warmup_steps", "proximal", "sam_rho"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it cannot be negative.")
+        for name in ("momentum", "weight_decay", "warmup_steps", "proximal", "sam_rho", "stop_loss"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}; it cannot be negative, infinite or no number.")
         if self.ghost_batch == 1:
             raise ValueError("ghost_batch is 1; batch norm needs at least 2 samples together.")
+        epochs = [epoch for epoch, _ in self.growth]
+        if epochs != sorted(set(epochs)) or any(epoch < 0 for epoch in epochs) or any(size < 1 for _, size in self.growth):
+            raise ValueError(f"growth is {self.growth}; it needs (from epoch, batch size) pairs, epochs counted from 0 and "
+                             "rising, sizes of at least 1. An example: ((10, 64), (20, 128)).")
 
     def but(self, **changes) -> Recipe:
         """This recipe with some fields changed.
@@ -154,9 +159,12 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
     largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
     if largest > total:
         raise ValueError(f"The batch of {largest} is larger than the data: {dataset.name} has {total} training samples here.")
+    if recipe.augment and pieces.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
+        raise ValueError(f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
+                         f"{tuple(dataset.x_train.shape[1:])}.")
     where = dataset.device
     first = start(network, seeds, num_classes=dataset.num_classes) if x0 is None else x0
-    module = networks.build(network, num_classes=dataset.num_classes) if isinstance(network, str) else network
+    module = networks.layers(network, num_classes=dataset.num_classes)
     on_train = Objective(module, dataset.x_train, dataset.y_train)
     on_test = Objective(module, dataset.x_test, dataset.y_test)
     first = check_points(first, on_train.n, what="x0").to(where, torch.float32)
