@@ -1,0 +1,129 @@
+"""Chapter 8's experiments: real runs at the smallest scale."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from labsupport import data, experiments, provenance, training
+from labsupport.errors import UnknownName
+from labsupport.experiments import closing
+from labsupport.training import Recipe
+
+
+@pytest.fixture(scope="module", autouse=True)
+def smoke(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABSUPPORT_SCALE", "smoke")
+        patch.setenv("LABSUPPORT_STORE", os.environ.get("LABSUPPORT_STORE", str(tmp_path_factory.mktemp("store"))))
+        patch.setenv("LABSUPPORT_PROGRESS", "off")
+        yield
+
+
+@pytest.fixture(scope="module")
+def table():
+    return closing.closing_the_gap()
+
+
+def test_a_method_differs_from_plain_large_batches_in_what_it_names():
+    found = closing.recipes()
+    plain = found["LB"]
+    changes = {name: {k for k in Recipe.__dataclass_fields__ if getattr(found[name], k) != getattr(plain, k)}
+               for name in ("augmented", "conservative", "three steps", "SAM", "ASAM", "root rate", "linear rate", "linear, cold")}
+    assert changes == {
+        "augmented": {"augment", "epochs"}, "conservative": {"proximal", "inner_steps"}, "three steps": {"inner_steps"},
+        "SAM": {"sam_rho"}, "ASAM": {"sam_rho", "sam_adaptive"}, "root rate": {"learning_rate", "warmup_steps"},
+        "linear rate": {"learning_rate", "warmup_steps"}, "linear, cold": {"learning_rate"}}
+
+
+def test_large_batches_stop_at_one_loss_unless_normalized_in_small_groups():
+    stops = {name: r.stop_loss for name, r in closing.recipes().items()}
+    assert {name for name, stop in stops.items() if stop is None} == {"SB", "SB, augmented", "SB, slow", "root + ghost", "ghost norm"}
+    assert set(stops.values()) == {None, closing.MATCHED_LOSS}
+
+
+def test_rates_follow_the_two_rules():
+    found = closing.recipes()
+    assert found["linear rate"].learning_rate / found["LB"].learning_rate == pytest.approx(12.5)
+    assert found["root rate"].learning_rate**2 == pytest.approx(found["linear rate"].learning_rate * found["LB"].learning_rate)
+    assert found["SB, slow"].learning_rate * 12.5 == pytest.approx(found["SB"].learning_rate)
+
+
+def test_growing_batches_start_small_and_end_large():
+    growth = closing.recipes()["growing"].growth
+    assert [size for _, size in growth] == [113, 400]
+    assert 0 < growth[0][0] < growth[1][0]
+
+
+def test_one_finite_row_a_method_and_seed(table):
+    assert table.groupby("method", sort=False).size().to_dict() == {name: 2 for name in closing.recipes()}
+    assert np.isfinite(table.drop(columns="method").to_numpy(dtype=float)).all()
+    assert (table.sharpness >= table["sharpness_5e-4"]).all()
+
+
+def test_updates_count_every_step_on_a_batch(table):
+    updates = table.groupby("method").updates.mean()
+    assert updates["LB"] == 4 * 2  # 4 epochs of 800 samples
+    assert updates["conservative"] == updates["three steps"] == 3 * updates["LB"]
+
+
+def test_all_methods_share_their_starts():
+    first, *others = closing.closing_runs().values()
+    assert all(torch.equal(run.x0, first.x0) for run in others)
+
+
+def test_an_augmented_seed_does_not_depend_on_its_company():
+    signals, recipe = data.load("mnist1d", train_size=400), Recipe(100, epochs=2, augment="signals")
+    both = training.train("F0", signals, recipe, [0, 1], progress=False)
+    alone = training.train("F0", signals, recipe, [1], progress=False)
+    assert torch.allclose(both.x[1], alone.x[0], atol=1e-5)
+
+
+def test_diagonals_of_the_map_have_one_ratio():
+    cells = closing.dial_recipes()
+    assert len(cells) == 15
+    ratios = [cells[32, 0.001], cells[113, 0.00354], cells[400, 0.0125]]
+    assert [r.learning_rate / r.batch_size for r in ratios] == pytest.approx([0.001 / 32] * 3, rel=0.01)
+
+
+def test_the_map_takes_over_what_the_table_has(table):
+    dial = closing.dial_map().set_index(["batch_size", "learning_rate"])
+    assert len(dial) == 15
+    for cell, name in (((32, 0.001), "SB"), ((400, 0.0125), "linear rate"), ((32, 8e-5), "SB, slow")):
+        row = table[(table.method == name) & (table.seed == 0)].iloc[0]
+        assert dial.loc[cell, "test_accuracy"] == row.test_accuracy
+        assert dial.loc[cell, "sharpness"] == pytest.approx(row.sharpness, rel=1e-3)
+
+
+@pytest.mark.parametrize("planted", [0.0, 0.5, 1.0])
+def test_the_exponent_is_found(planted):
+    grid = pd.DataFrame([(b, r) for b in (32, 113, 400) for r in (1e-4, 1e-3, 1e-2)], columns=["batch_size", "learning_rate"])
+    value = 3 * np.log(grid.learning_rate / grid.batch_size**planted) + 70
+    assert closing.dial_exponent(grid.assign(test_accuracy=value)) == pytest.approx(planted, abs=1e-9)
+
+
+def test_long_runs_make_as_many_updates_as_small_batches():
+    assert {r.steps for r in closing.long_recipes().values()} == {closing.closing_runs()["SB"].final.steps.max()}
+
+
+def test_the_committed_long_runs_are_those_of_the_recipes():
+    rows, about = provenance.read("as-many-updates")
+    assert list(rows.columns) == list(closing.closing_the_gap().columns)
+    assert (rows.updates == 10_000).all() and about["scale"] == "laptop"
+    assert set(rows.method) == set(closing.long_recipes()) == set(experiments.as_many_updates().method)
+
+
+def test_a_committed_result_comes_back_as_it_was(tmp_path):
+    rows = pd.DataFrame({"method": ["a", "b"], "value": [1.5, 2.25]})
+    path = provenance.write("tried", rows, provenance.here(network="F0"), folder=tmp_path)
+    again, about = provenance.read("tried", folder=tmp_path)
+    assert again.equals(rows) and about["network"] == "F0" and about["scale"] == "smoke"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_unknown_committed_result_names_the_known_ones(tmp_path):
+    provenance.write("tried", pd.DataFrame({"value": [1.0]}), {}, folder=tmp_path)
+    with pytest.raises(UnknownName, match="tried"):
+        provenance.read("tired", folder=tmp_path)
