@@ -1,0 +1,155 @@
+"""Eigenvalues and trace against the dense Hessian, and against curvlinops as an outside witness."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import twins
+from torch import nn
+
+from labsupport import curvature, data
+from labsupport.objective import Objective
+from labsupport.training import Recipe, start, train
+
+
+def norm(width):
+    return nn.BatchNorm1d(width, track_running_stats=False)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network small enough for its dense Hessian, at a point where training has been."""
+    signals = data.load("mnist1d", device="cpu", train_size=300)
+    small = nn.Sequential(nn.Linear(40, 4), norm(4), nn.ReLU(), nn.Linear(4, 10))
+    runs = train(small, signals, Recipe(50, epochs=15, learning_rate=1e-2), 2, progress=False)
+    return small, signals, Objective(small, signals.x_train, signals.y_train), runs.x
+
+
+def dense(small, signals, x):
+    def slow(point):
+        weights = dict(
+            zip(
+                (name for name, _ in small.named_parameters()),
+                (
+                    part.view(p.shape)
+                    for part, p in zip(point.split([p.numel() for p in small.parameters()]), small.parameters())
+                ),
+            )
+        )
+        return nn.functional.cross_entropy(
+            torch.func.functional_call(small, weights, signals.x_train.double()), signals.y_train
+        )
+
+    return twins.dense_hessian(slow, x.double())
+
+
+def test_top_eigenvalues_are_the_dense_hessians(trained):
+    small, signals, f, x = trained
+    slow = torch.linalg.eigvalsh(dense(small, signals, x[0])).flip(0)
+    assert torch.allclose(curvature.top_eigenvalues(f.double(), x[0].double(), 5, tolerance=1e-10), slow[:5], rtol=1e-8)
+    assert torch.allclose(
+        curvature.top_eigenvalues(f, x[0], 5), slow[:5], rtol=3e-3
+    )  # float32, and the default tolerance
+
+
+def test_a_stack_is_taken_row_by_row(trained):
+    _, _, f, x = trained
+    both = curvature.top_eigenvalues(f, x, 2)
+    assert both.shape == (2, 2)
+    for s in (0, 1):
+        assert torch.allclose(both[s], curvature.top_eigenvalues(f, x[s], 2), rtol=1e-3)
+
+
+def test_products_are_differences_of_gradients(trained):
+    """A witness that differentiates only once."""
+    _, _, f, x = trained
+    exact, point = f.double(), x[0].double()
+    for seed in range(3):
+        v = torch.randn(f.n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        slow = (exact.gradient(point + 1e-6 * v) - exact.gradient(point - 1e-6 * v)) / 2e-6
+        assert torch.allclose(exact.hessian_vector(point, v), slow, rtol=1e-5, atol=1e-7)
+
+
+def test_curvlinops_agrees(trained):
+    """Without batch norm: curvlinops 3.0.1 errs in the rows of its scale, as differences of gradients show."""
+    curvlinops = pytest.importorskip("curvlinops")
+    _, signals, _, _ = trained
+    module = nn.Sequential(nn.Linear(40, 4), nn.ReLU(), nn.Linear(4, 10))
+    x = start(module, [0])[0].double()
+    nn.utils.vector_to_parameters(x, module.double().parameters())
+    batches = [(part, labels) for part, labels in zip(signals.x_train.double().split(100), signals.y_train.split(100))]
+    f = Objective(module, signals.x_train, signals.y_train).double()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hessian = curvlinops.HessianLinearOperator(module, nn.CrossEntropyLoss(), list(module.parameters()), batches)
+        vectors = torch.randn(f.n, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        products = torch.as_tensor(hessian @ vectors)
+    for v, product in zip(vectors.T, products.T):
+        assert torch.allclose(f.hessian_vector(x, v), product, rtol=1e-9, atol=1e-12)
+    dense = torch.stack([f.hessian_vector(x, unit) for unit in torch.eye(f.n, dtype=torch.float64)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        witness = torch.as_tensor(hessian @ torch.eye(f.n, dtype=torch.float64))
+    assert torch.allclose(
+        torch.linalg.eigvalsh(witness)[-3:].flip(0), curvature.top_eigenvalues(f, x, 3, tolerance=1e-10), rtol=1e-8
+    )
+    assert torch.allclose(dense, witness, atol=1e-10)
+
+
+def test_trace_is_the_dense_hessians_within_its_own_error(trained):
+    small, signals, f, x = trained
+    slow = float(dense(small, signals, x[0]).trace())
+    mean, error = curvature.trace(f, x[0], samples=400)
+    assert abs(float(mean) - slow) < 4 * float(error) and float(error) < 0.2 * abs(slow)
+
+
+def test_trace_of_a_diagonal_is_exact_and_its_error_zero():
+    """Random signs see a diagonal exactly: v_i^2 = 1."""
+    mean, error = curvature.trace(lambda x: (torch.arange(1.0, 5.0) * x**2).sum() / 2, torch.zeros(4), samples=3)
+    assert float(mean) == pytest.approx(10) and float(error) == pytest.approx(0, abs=1e-6)
+
+
+def test_trace_of_a_known_matrix():
+    matrix = torch.randn(30, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    matrix = matrix + matrix.T
+    means, errors = curvature.trace(lambda x: x @ matrix @ x / 2, torch.zeros(2, 30, dtype=torch.float64), samples=300)
+    assert means.shape == errors.shape == (2,)
+    assert (abs(means - matrix.trace()) < 4 * errors).all()
+    off = matrix - matrix.diag().diag()
+    assert float(errors[0]) == pytest.approx((2 * (off**2).sum() / 300).sqrt().item(), rel=0.2)  # Hutchinson's variance
+
+
+def test_negative_curvature_is_not_mistaken_for_large():
+    scales = torch.tensor([-100.0, 1.0, 2.0, 3.0, 0.5])
+    assert curvature.top_eigenvalues(lambda x: (scales * x**2).sum() / 2, torch.zeros(5), 2).tolist() == pytest.approx(
+        [3, 2], rel=1e-3
+    )
+
+
+def test_the_same_seed_gives_the_same_answer(trained):
+    _, _, f, x = trained
+    assert torch.equal(curvature.trace(f, x[0], samples=5)[0], curvature.trace(f, x[0], samples=5)[0])
+    assert torch.equal(curvature.top_eigenvalues(f, x[0]), curvature.top_eigenvalues(f, x[0]))
+
+
+@pytest.mark.parametrize("k", [0, -1, 4, 5])
+def test_more_eigenvalues_than_lanczos_can_reach(k):
+    with pytest.raises(ValueError, match=f"k is {k}; a function of 4 numbers has eigenvalues 1 to 3"):
+        curvature.top_eigenvalues(lambda x: (x**2).sum(), torch.zeros(4), k)
+
+
+def test_bad_points_and_samples():
+    with pytest.raises(ValueError, match="not finite"):
+        curvature.top_eigenvalues(lambda x: (x**2).sum(), torch.full((4,), torch.nan))
+    with pytest.raises(ValueError, match="samples is 1; a standard error needs at least 2"):
+        curvature.trace(lambda x: (x**2).sum(), torch.zeros(4), samples=1)
+
+
+def test_lanczos_is_numpys_symmetric_solver():
+    matrix = np.random.default_rng(0).standard_normal((40, 40))
+    matrix = torch.from_numpy(matrix + matrix.T)
+    found = curvature.top_eigenvalues(
+        lambda x: x @ matrix @ x / 2, torch.zeros(40, dtype=torch.float64), 6, tolerance=1e-10
+    )
+    assert np.allclose(found, np.linalg.eigvalsh(matrix.numpy())[::-1][:6])

@@ -1,0 +1,65 @@
+"""Which device, how many threads, and that whatever is changed is put back."""
+
+import pytest
+import torch
+
+from labsupport import device
+
+
+def test_pick():
+    assert device.pick("cpu") == torch.device("cpu")
+    assert device.pick().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_misspelled_device():
+    with pytest.raises(ValueError, match="No device is called 'gpu'. Use 'cpu', 'cuda'"):
+        device.pick("gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here, so asking for one is no mistake")
+def test_a_gpu_that_is_not_there():
+    with pytest.raises(ValueError, match="torch sees none here"):
+        device.pick("cuda")
+
+
+def test_describe_is_one_line_with_scale_and_versions(monkeypatch):
+    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
+    line = device.describe()
+    assert "\n" not in line and "scale: smoke" in line and torch.__version__ in line
+
+
+def test_tiny_networks_run_on_one_thread_and_large_ones_do_not():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with device.threads_for(device.TINY - 1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        with device.threads_for(device.TINY):
+            assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), device.threads_for(10):
+            raise KeyError  # an error inside restores the number too
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_measures_switch_tf32_off_and_back():
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        with device.measuring(10):
+            assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def test_training_on_a_cpu_is_float32():
+    assert device.training_precision(torch.device("cpu"), convolutions=True) == torch.float32
+
+
+@pytest.mark.parametrize("wish, number", [("3", 3), ("0", 1)])
+def test_workers_may_be_set(monkeypatch, wish, number):
+    monkeypatch.setenv("LABSUPPORT_WORKERS", wish)
+    assert device.workers() == number

@@ -1,0 +1,63 @@
+"""Many trainings by name: the same as one by one, remembered, and spread over processes."""
+
+import shutil
+
+import pytest
+import torch
+
+from labsupport import data, store, sweep, training
+from labsupport.errors import UnknownName
+from labsupport.training import Recipe
+
+RECIPES = {"SB": Recipe(50, epochs=2), "LB": Recipe(200, epochs=2)}
+
+
+@pytest.fixture(autouse=True)
+def empty(monkeypatch, tmp_path):
+    """A store that has the data, which takes a second to make, and no run."""
+    data.load("mnist1d")
+    for path in store.folder().glob("_mnist1d*.joblib"):
+        for place in (tmp_path, tmp_path / "other"):
+            place.mkdir(exist_ok=True)
+            shutil.copy(path, place)
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path))
+    monkeypatch.setenv("LABSUPPORT_WORKERS", "1")
+
+
+def test_a_sweep_is_one_training_after_another():
+    found = sweep.run("F0", "mnist1d", RECIPES, [3, 1], train_size=200, checkpoints=[1])
+    dataset = data.load("mnist1d", train_size=200)
+    for name, recipe in RECIPES.items():
+        alone = training.train("F0", dataset, recipe, [3, 1], progress=False, checkpoints=[1])
+        assert torch.equal(found[name].x, alone.x) and torch.equal(found[name].checkpoints[1], alone.checkpoints[1])
+        assert found[name].seeds == (3, 1) and found[name].recipe == recipe
+
+
+def test_what_is_known_is_not_trained_again():
+    first = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
+    again = sweep.run("F0", "mnist1d", {"any name": RECIPES["SB"]}, (0, 1), train_size=200)
+    assert again["any name"].seconds == first["SB"].seconds
+
+
+def test_two_processes_give_what_one_gives(monkeypatch, tmp_path):
+    one = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path / "other"))
+    monkeypatch.setenv("LABSUPPORT_WORKERS", "2")
+    two = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
+    for name in RECIPES:
+        assert torch.equal(one[name].x, two[name].x)
+
+
+def test_a_start_for_one_of_them():
+    x0 = training.start("F0", [7])[0]
+    found = sweep.run("F0", "mnist1d", RECIPES, 1, train_size=200, x0={"LB": x0})
+    assert torch.equal(found["LB"].x0[0], x0) and not torch.equal(found["SB"].x0[0], x0)
+
+
+@pytest.mark.parametrize(
+    "network, dataset, says", [("F0", "mnsit1d", "Did you mean 'mnist1d'"), ("G0", "mnist1d", "Did you mean")]
+)
+def test_an_unknown_name_is_found_before_anything_is_stored(network, dataset, says, tmp_path):
+    with pytest.raises(UnknownName, match=says):
+        sweep.run(network, dataset, {"SB": RECIPES["SB"]}, 1, train_size=200)
+    assert not list(tmp_path.glob("trained*.joblib"))
