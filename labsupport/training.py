@@ -2,7 +2,8 @@
 
 There is no data loader. The data lie on the device; an epoch is one permutation per seed, cut into batches; the last,
 smaller batch is trained too. Each seed has its own start and its own order, and nothing of it depends on which other
-seeds are trained beside it, but for dropout, whose masks all seeds draw from one generator. Small-batch and large-batch runs of one seed share x0, as in the authors' code.
+seeds are trained beside it, but for dropout, whose masks all seeds draw from one generator. Small-batch and large-batch
+runs of one seed share x0, as in the authors' code.
 """
 
 from __future__ import annotations
