@@ -165,9 +165,8 @@ def _strong(f, x, space, box, iterations, starts, seed):
         search(best_u, total // 2, harden=True)
         share = max(1, (total - total // 2) // (sides + 2))
         search(-best_u, share)
-        for _ in range(sides - 1):
-            point = torch.rand(box.shape[1:], generator=generator, device=x.device, dtype=x.dtype)  # one for all rows
-            search((2 * point - 1).expand_as(box), share)
+        for _ in range(sides - 1):  # one point for all rows
+            search(torch.rand(box.shape[1:], generator=generator, device=x.device, dtype=x.dtype).mul_(2).sub_(1).expand_as(box), share)
         search(best_u, total - total // 2 - sides * share)
     history = torch.cat(histories).cummax(0).values.T
     return best_u * box, torch.full((len(x),), history.shape[1]), history, [{} for _ in x]
