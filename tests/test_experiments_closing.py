@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import data, experiments, provenance, training
+from labsupport import data, provenance, training
 from labsupport.errors import UnknownName
 from labsupport.experiments import closing
 from labsupport.training import Recipe
@@ -106,13 +106,6 @@ def test_the_exponent_is_found(planted):
 
 def test_long_runs_make_as_many_updates_as_small_batches():
     assert {r.steps for r in closing.long_recipes().values()} == {closing.closing_runs()["SB"].final.steps.max()}
-
-
-def test_the_committed_long_runs_are_those_of_the_recipes():
-    rows, about = provenance.read("as-many-updates")
-    assert list(rows.columns) == list(closing.closing_the_gap().columns)
-    assert (rows.updates == 10_000).all() and about["scale"] == "laptop"
-    assert set(rows.method) == set(closing.long_recipes()) == set(experiments.as_many_updates().method)
 
 
 def test_a_committed_result_comes_back_as_it_was(tmp_path):
