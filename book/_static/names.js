@@ -9,3 +9,13 @@ for (const moment of ["DOMContentLoaded", "load"])
       icon.querySelector("title")?.remove();
     });
   });
+
+/* A formula wider than a phone scrolls in its line: by keyboard, too. */
+window.addEventListener("load", () =>
+  window.MathJax?.startup?.promise?.then(() =>
+    document.querySelectorAll('mjx-container[display="true"]').forEach((formula) => {
+      const scrolls = [formula, formula.parentElement].find((part) => part.scrollWidth > part.clientWidth);
+      scrolls?.setAttribute("tabindex", "0");
+    }),
+  ),
+);
