@@ -8,14 +8,14 @@ from labsupport import networks, paper
 from labsupport.errors import UnknownName
 
 
-@pytest.mark.parametrize("row", paper.table1().itertuples(), ids=lambda row: row.network)
+@pytest.mark.parametrize("row", list(paper.table1().itertuples()), ids=lambda row: row.network)
 def test_published_counts(row):
     module = networks.build(row.network)
     assert sum(p.numel() for p in module.parameters()) == row.parameters == networks.REGISTRY[row.network].parameters
     assert networks.REGISTRY[row.network].classes == row.classes
 
 
-@pytest.mark.parametrize("name", networks.REGISTRY)
+@pytest.mark.parametrize("name", list(networks.REGISTRY))
 def test_the_registry_says_what_is_built(name):
     entry = networks.REGISTRY[name]
     module = networks.build(name)

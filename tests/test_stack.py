@@ -50,7 +50,7 @@ def alone(network, point, inputs):
         return network.eval()(inputs)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", list(CASES))
 @pytest.mark.parametrize("models", [1, 3])
 def test_shared_inputs(name, models):
     network, layout, x, shape = modules(name, models)
@@ -60,7 +60,7 @@ def test_shared_inputs(name, models):
         assert torch.allclose(found[s].T, alone(network, x[s], inputs), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", list(CASES))
 def test_each_model_its_own_inputs(name):
     network, layout, x, shape = modules(name, 3)
     inputs = torch.randn(3, 7, *shape, generator=torch.Generator().manual_seed(1))

@@ -72,7 +72,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("network", ["F0", "F0-plain"])
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", list(SAME))
 def test_same_trajectory_as_an_ordinary_loop(signals, network, name):
     recipe = SAME[name]
     runs = quick(network, signals, recipe, [3])
