@@ -1,4 +1,4 @@
-"""The loops a user would otherwise write: `DataLoader`, `ToTensor`, a module, an optimizer, one seed after another."""
+"""The programs a user would otherwise write: loops over modules and data loaders, SciPy over a module, curvlinops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from scipy.optimize import minimize
+from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import ToTensor
@@ -29,7 +32,7 @@ class Pictures(TorchDataset):
         return self.transform(Image.fromarray(np.squeeze(self.pixels[index]))), self.labels[index]
 
 
-def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False) -> list[torch.nn.Module]:
+def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False) -> list[nn.Module]:
     """Train seed after seed for ``recipe.epochs``; ``tuned`` adds workers, pinned memory and the fused optimizer."""
     where = dataset.device
     images = dataset.x_train.dim() == 4
@@ -49,3 +52,52 @@ def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: 
                 optimizer.step()
         modules.append(module)
     return modules
+
+
+def module_at(network: str, x: torch.Tensor, dataset: Dataset) -> nn.Module:
+    """The network as a module with parameters x (n,), on the data's device."""
+    module = networks.build(network, num_classes=dataset.num_classes).to(dataset.device)
+    vector_to_parameters(x.to(dataset.device), module.parameters())
+    return module
+
+
+def sharpness(network: str, x: torch.Tensor, dataset: Dataset, *, epsilon: float = 1e-3, iterations: int = 10,
+              chunk: int = 5000) -> tuple[float, int]:
+    """Metric 2.1 as one would write it first: L-BFGS-B from SciPy, every evaluation through a module and back to the host.
+
+    Returns the largest loss found (nats) and the number of evaluations.
+    """
+    module = module_at(network, x, dataset)
+    middle = x.double().cpu().numpy()
+    width = epsilon * (np.abs(middle) + 1)
+    found = []
+
+    def minus_loss(y):
+        point = torch.from_numpy(middle + y).to(dataset.device, torch.float32)
+        vector_to_parameters(point, module.parameters())
+        module.zero_grad()
+        total = 0.0
+        for inputs, labels in zip(dataset.x_train.split(chunk), dataset.y_train.split(chunk)):
+            loss = F.cross_entropy(module(inputs), labels, reduction="sum") / len(dataset.y_train)
+            loss.backward()
+            total += float(loss.detach())
+        gradient = parameters_to_vector([p.grad for p in module.parameters()])
+        found.append(total)
+        return -total, -gradient.double().cpu().numpy()
+
+    start = np.random.default_rng(0).uniform(-1, 1, len(width)) * width
+    minimize(minus_loss, start, jac=True, method="L-BFGS-B", bounds=np.stack([-width, width], 1), options={"maxiter": iterations})
+    return max(found), len(found)
+
+
+def top_eigenvalue(network: str, x: torch.Tensor, dataset: Dataset, *, chunk: int = 5000) -> float:
+    """The Hessian's largest eigenvalue with curvlinops' operator and SciPy's Lanczos, to a relative 1e-3."""
+    from curvlinops import HessianLinearOperator
+    from scipy.sparse.linalg import eigsh
+
+    module = module_at(network, x, dataset)
+    batches = list(zip(dataset.x_train.split(chunk), dataset.y_train.split(chunk)))
+    operator = HessianLinearOperator(module, nn.CrossEntropyLoss(), dict(module.named_parameters()), batches,
+                                     check_deterministic=False)
+    first = np.random.default_rng(0).standard_normal(len(x))
+    return float(eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3, v0=first, return_eigenvectors=False)[0])

@@ -61,7 +61,7 @@ TABLE: dict[str, Scale] = {
         name="laptop", network="F0", dataset="mnist1d", train_size=None, seeds=5,
         SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
         control_network="F1s", control_train_size=10_000, control_seeds=5,
-        control_SB=Recipe(64, epochs=20), control_LB=Recipe(1000, epochs=50),
+        control_SB=Recipe(64, epochs=20), control_LB=Recipe(1000, epochs=50, stop_loss=2e-3),
         warm_epochs=(0, 1, 2, 4, 8, 16, 24, 40), growth=_GROWTH, reverse_epochs=20,
         long_epochs=300, long_every=4, plane_steps=21, held_out=800,
         manifolds=3, slice_steps=13, finishing=100,

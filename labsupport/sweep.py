@@ -13,21 +13,22 @@ from labsupport.training import Recipe, Runs
 
 @remember
 def trained(network: str, dataset: str, train_size: int | None, recipe: Recipe, seeds: tuple[int, ...],
-            checkpoints: tuple[int, ...] = (), x0=None) -> Runs:
+            checkpoints: tuple[int, ...] = (), x0=None, records: int = 40) -> Runs:
     """One `training.train` by names alone, remembered."""
     loaded = data.load(dataset, train_size=train_size)
-    return training.train(network, loaded, recipe, seeds, x0=x0, checkpoints=checkpoints)
+    return training.train(network, loaded, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
 
 
 def run(network: str, dataset: str, recipes: Mapping[str, Recipe], seeds: int | Sequence[int] = 5, *,
-        train_size: int | None = None, checkpoints: Sequence[int] = (), x0: Mapping | None = None) -> dict[str, Runs]:
+        train_size: int | None = None, checkpoints: Sequence[int] = (), x0: Mapping | None = None,
+        records: int = 40) -> dict[str, Runs]:
     """Train one network by each of several recipes, from the same seeds; {name: Runs}.
 
     What was trained before, by any chapter, is read from the store. The rest is spread over `device.workers()`
-    processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the names.
+    processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the names; ``records`` as in `training.train`.
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    jobs = {name: (network, dataset, train_size, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name))
+    jobs = {name: (network, dataset, train_size, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
             for name, recipe in recipes.items()}
     return each(trained, jobs)
 

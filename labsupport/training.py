@@ -29,6 +29,7 @@ from labsupport.objective import Objective, chunks, flatten
 from labsupport.steps import Stepper
 
 OPTIMIZERS = ("adam", "sgd")
+HISTORY = ["seed", "epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: in
 
 
 def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds: int | Sequence[int] = 5, *,
-          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, progress: bool = True) -> Runs:
+          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, records: int = 40,
+          progress: bool = True) -> Runs:
     """Train one network from several seeds, all on the data's device.
 
     Parameters
@@ -145,17 +147,21 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
         Where to start instead.
     checkpoints
         Epochs after which to keep the points; 0 is the start.
+    records
+        About how many rows the history gets for each seed, besides the first and the last. 0: no history at all.
 
     Raises
     ------
     ValueError
-        No seeds, a batch larger than the data, an x0 that does not fit.
+        No seeds, a batch larger than the data, an x0 that does not fit, a negative ``records``.
     TrainingDiverged
         The loss stopped being a number; the message names recipe, epoch and seed.
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not seeds:
         raise ValueError("There are no seeds. Give a number of seeds, such as 5, or a list such as [0, 1, 2].")
+    if records < 0:
+        raise ValueError(f"records is {records}; 0 or more are possible, and 0 keeps no history.")
     total = len(dataset.y_train)
     largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
     if largest > total:
@@ -173,7 +179,7 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
     if len(first) != len(seeds):
         raise ValueError(f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point.")
     keep = set(checkpoints or ())
-    run = _Run(module, on_train, on_test, recipe, seeds, first, keep)
+    run = _Run(module, on_train, on_test, recipe, seeds, first, keep, records)
     began = time.perf_counter()
     with devices.threads_for(on_train.n):
         run.go(progress and show_progress())
@@ -191,7 +197,7 @@ def show_progress() -> bool:
 class _Run:
     """The state of one call of `train`: which seeds are still going, their points, and what was recorded."""
 
-    def __init__(self, network, on_train, on_test, recipe, seeds, first, keep):
+    def __init__(self, network, on_train, on_test, recipe, seeds, first, keep, records):
         self.network, self.recipe, self.seeds = network, recipe, seeds
         self.on_train, self.on_test = on_train, on_test
         self.x, self.going = first.clone(), list(range(len(seeds)))
@@ -202,10 +208,12 @@ class _Run:
         self.stepper = Stepper(on_train, recipe, self.x, seeds)
         largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
         self.epochs = recipe.epochs or math.ceil(recipe.steps / (len(on_train.labels) // largest))
-        self.every = max(1, math.ceil(self.epochs / 40))
+        self.every = max(1, math.ceil(self.epochs / records)) if records else None
+        self.hint = torch.ones(len(seeds), device=self.where)  # training loss over mean batch loss, when last looked at
 
     def go(self, progress: bool) -> None:
-        self.record(0)
+        if self.every:
+            self.record(0)
         bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
         random = any(isinstance(layer, nn.Dropout) for layer in self.network)
         with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=random):
@@ -216,8 +224,8 @@ class _Run:
                 self.x[self.going] = self.stepper.points.detach()
                 self.complain(mean, epoch)
                 last = epoch == self.epochs or self.stepper.done == self.recipe.steps
-                if last or epoch % self.every == 0 or epoch in self.keep:
-                    self.record(epoch)
+                if self.every and (last or epoch in self.keep or epoch % self.every == 0):
+                    self.hint[self.going] = self.record(epoch) / mean
                 if epoch in self.keep:
                     self.kept[epoch] = self.x.clone()
                 if self.recipe.stop_loss is not None and not last:
@@ -240,27 +248,30 @@ class _Run:
             count += 1
         return losses / max(count, 1)
 
-    def record(self, epoch: int) -> None:
+    def record(self, epoch: int) -> Tensor:
+        """Add a row for every seed that is still going; their training losses."""
         x = self.x[self.going]
         train_loss, train_accuracy = self.on_train.loss_and_accuracy(x)
         test_loss, test_accuracy = self.on_test.loss_and_accuracy(x)
-        self.rows.append(pd.DataFrame({
-            "seed": [self.seeds[s] for s in self.going], "epoch": epoch, "steps": self.stepper.done,
-            "train_loss": train_loss.tolist(), "train_accuracy": train_accuracy.tolist(),
-            "test_loss": test_loss.tolist(), "test_accuracy": test_accuracy.tolist()}))
+        columns = ([self.seeds[s] for s in self.going], epoch, self.stepper.done, train_loss.tolist(), train_accuracy.tolist(),
+                   test_loss.tolist(), test_accuracy.tolist())
+        self.rows.append(pd.DataFrame(dict(zip(HISTORY, columns))))
+        return train_loss.to(self.hint)
 
     def stop(self, mean: Tensor, epoch: int) -> None:
         """Let go of the seeds whose training loss has reached ``stop_loss``; looks only when the batches hint at it.
 
-        Augmented batches do not: they are harder than the training set.
+        Small, ghost or augmented batches have a higher loss than the whole training set, so what counts is their loss
+        times the proportion of the two that was last seen.
         """
-        if not self.recipe.augment and float(mean.min()) > 2 * self.recipe.stop_loss:
+        if self.every and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
             return
         loss = self.on_train(self.x[self.going])
+        self.hint[self.going] = loss.to(self.hint) / mean
         stays = (loss > self.recipe.stop_loss).tolist()
         if all(stays):
             return
-        if self.rows[-1]["epoch"].iloc[0] != epoch:
+        if self.every and self.rows[-1]["epoch"].iloc[0] != epoch:
             self.record(epoch)
         self.going = [s for s, stay in zip(self.going, stays) if stay]
         self.stepper.keep(torch.tensor(stays, device=self.where))
@@ -273,4 +284,6 @@ class _Run:
                                    f"{self.recipe}. A smaller learning_rate, or some warmup_steps, may help.")
 
     def table(self) -> pd.DataFrame:
+        if not self.rows:
+            return pd.DataFrame(columns=HISTORY)
         return pd.concat(self.rows, ignore_index=True).sort_values(["seed", "epoch"], ignore_index=True)

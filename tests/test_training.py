@@ -236,12 +236,37 @@ def test_adams_state_goes_on_with_its_seed(signals):
     assert runs.final.train_loss[last] == pytest.approx(alone.final.train_loss[last], rel=0.02)
 
 
-def test_the_stop_is_found_at_the_first_epoch_that_earns_it(signals):
-    runs = quick("F0", signals, Recipe(64, epochs=30, stop_loss=0.5), 2, checkpoints=range(31))
+STOPS = [{}, {"ghost_batch": 8}, {"augment": "signals", "stop_loss": 0.8}, {"batch_size": 8, "epochs": 30}]
+
+
+@pytest.mark.parametrize("changes", STOPS, ids=str)
+def test_the_stop_is_found_at_the_first_epoch_that_earns_it(signals, changes):
+    """Also where the loss of the batches, small, ghost or augmented, is far above the training set's."""
+    recipe = Recipe(64, epochs=60, stop_loss=0.2).but(**changes)
+    runs = quick("F0", signals, recipe, 2, records=4)
+    whole = quick("F0", signals, recipe.but(stop_loss=None), 2, checkpoints=range(recipe.epochs + 1))
     f = Objective("F0", signals.x_train, signals.y_train)
     for s, end in enumerate(runs.final.epoch):
-        below = [epoch for epoch in range(1, end + 1) if float(f(runs.checkpoints[epoch][s])) <= 0.5]
-        assert below == [end]
+        below = [epoch for epoch, x in sorted(whole.checkpoints.items()) if float(f(x[s])) <= recipe.stop_loss]
+        assert end == below[0] < recipe.epochs
+
+
+@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)])])
+def test_so_many_records_and_no_other_training(signals, records, epochs):
+    recipe = Recipe(64, epochs=7)
+    runs = quick("F0", signals, recipe, 2, records=records)
+    assert runs.history[runs.history.seed == 1].epoch.tolist() == epochs
+    assert torch.equal(runs.x, quick("F0", signals, recipe, 2).x)
+
+
+def test_a_seed_stops_at_the_same_epoch_without_records(signals):
+    recipe = Recipe(64, epochs=60, stop_loss=0.5)
+    assert torch.equal(*(quick("F0", signals, recipe, 2, records=records).x for records in (0, 40)))
+
+
+def test_records_cannot_be_negative(signals):
+    with pytest.raises(ValueError, match="records is -1; 0 or more"):
+        quick("F0", signals, Recipe(64, epochs=1), records=-1)
 
 
 def test_a_loss_that_is_no_number_names_recipe_epoch_and_seed(signals):

@@ -78,16 +78,23 @@ def explain(path: Path, notebook, error: Exception) -> str:
 
 
 def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False) -> list[Outcome]:
-    """Run the notebooks ``jobs`` at a time, in order; the one that gathers claims after the rest."""
+    """Run the notebooks ``jobs`` at a time, the longest first; the one that gathers claims after the rest."""
     last = [path for path in paths if GATHERS_CLAIMS.match(path.name)]
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
-        for batch in ([path for path in paths if path not in last], last):
+        for batch in (longest_first([path for path in paths if path not in last]), last):
             for future in as_completed([pool.submit(run, path, normalize) for path in batch]):
                 outcome = future.result()
                 print(f"  {outcome.name:<28}{outcome.seconds:6.0f} s{'   FAILED' * bool(outcome.failure)}", flush=True)
                 outcomes.append(outcome)
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def longest_first(paths: list[Path]) -> list[Path]:
+    """Ordered by the seconds of the first measurement in book/run-times.json, so that no long one is left for the end."""
+    known = ROOT / "book" / "run-times.json"
+    seconds = json.loads(known.read_text(encoding="utf-8"))[0]["seconds"] if known.exists() else {}
+    return sorted(paths, key=lambda path: -seconds.get(path.stem, [float("inf")])[0])
 
 
 def measured(jobs: int) -> dict:

@@ -13,7 +13,6 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from tools.execute import ROOT
 from tools.repository import address

@@ -16,7 +16,7 @@ from labsupport.experiments.sensitivity import (along_the_diagonal, box_slice, c
                                                  hessian_table, manifold_table, naive_port, naive_table, repairs,
                                                  sharpness_table)
 from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid
-from labsupport.experiments.warm import (annealed, growing, iterates, paths, remedies, reverse, trail, warm_runs,
+from labsupport.experiments.warm import (annealed, growing, iterates, paths, remedies, reverse, warm_runs,
                                          warm_start)
 
 __all__ = [
@@ -29,6 +29,6 @@ __all__ = [
     "iterates", "long_run", "manifold_table", "minima", "naive_port", "naive_table", "negative_control",
     "objective", "paths", "plain_minima", "planes", "record_as_many_updates", "record_negative_control",
     "remedies", "repairs", "rescaled", "reverse", "scorecard", "sharpness_of", "sharpness_table",
-    "signal_and_noise", "slices", "spikes", "sweep_recipe", "sweep_runs", "throughput", "trail", "valley",
+    "signal_and_noise", "slices", "spikes", "sweep_recipe", "sweep_runs", "throughput", "valley",
     "warm_runs", "warm_start",
 ]

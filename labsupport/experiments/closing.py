@@ -73,8 +73,17 @@ def closing_runs() -> dict[str, Runs]:
     s = scale.current()
     wanted = recipes()
     wanted.pop("SB")
-    runs = sweep.run(s.network, s.dataset, wanted, s.seeds, train_size=s.train_size)
-    return {"SB": minima()["SB"], **runs}
+    drawn = {name: wanted[name] for name in ("LB", "SB, slow")}  # their way is drawn; of the others the end is enough
+    others = {name: recipe for name, recipe in wanted.items() if name not in drawn}
+    runs = {"SB": minima()["SB"], **sweep.run(s.network, s.dataset, drawn, s.seeds, train_size=s.train_size),
+            **sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=8)}
+    return {name: runs[name] for name in recipes()}
+
+
+def one_seed(recipes: dict[str, Recipe]) -> dict[str, Runs]:
+    """One training per recipe with seed 0 alone, of which the end is enough."""
+    s = scale.current()
+    return sweep.run(s.network, s.dataset, recipes, (0,), train_size=s.train_size, records=8)
 
 
 def closing_the_gap() -> pd.DataFrame:
@@ -177,11 +186,9 @@ def dial_map() -> pd.DataFrame:
         batch_size, learning_rate; test_accuracy (percent); sharpness and sharpness_5e-4 (percent, as in `closing_the_gap`);
         train_loss (nats); updates; fitted: whether the training loss came below 1.5 times MATCHED_LOSS.
     """
-    s = scale.current()
     table, cells = closing_runs(), dial_recipes()
     shared = {run.recipe: run for run in table.values()}
-    new = {f"{size}, {rate}": recipe for (size, rate), recipe in cells.items() if recipe not in shared}
-    fresh = sweep.run(s.network, s.dataset, new, (0,), train_size=s.train_size)
+    fresh = one_seed({f"{size}, {rate}": recipe for (size, rate), recipe in cells.items() if recipe not in shared})
     runs = [shared[recipe] if recipe in shared else fresh[f"{size}, {rate}"] for (size, rate), recipe in cells.items()]
     last = pd.concat([run.final.iloc[[0]] for run in runs], ignore_index=True)
     found = _sharpness(torch.stack([run.x[0] for run in runs]))

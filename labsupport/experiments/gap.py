@@ -49,8 +49,10 @@ def sweep_recipe(batch_size: int) -> Recipe:
 def sweep_runs() -> dict[str, Runs]:
     """One training per batch size of the scale, named by it, from the same starts; SB and LB are those of `minima`."""
     s = scale.current()
-    recipes = {str(size): sweep_recipe(size) for size in s.batch_sizes}
-    return sweep.run(s.network, s.dataset, recipes, s.seeds, train_size=s.train_size)
+    known = {str(run.recipe.batch_size): run for run in minima().values()}
+    others = {str(size): sweep_recipe(size) for size in s.batch_sizes if str(size) not in known}
+    known |= sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=16)
+    return {str(size): known[str(size)] for size in s.batch_sizes}
 
 
 def batch_size_sweep() -> pd.DataFrame:
@@ -83,7 +85,7 @@ def negative_control() -> pd.DataFrame:
 def _measure_control() -> pd.DataFrame:
     s = scale.current()
     recipes = {"SB": s.control_SB, "LB": s.control_LB}
-    runs = sweep.run(s.control_network, "mnist", recipes, s.control_seeds, train_size=s.control_train_size)
+    runs = sweep.run(s.control_network, "mnist", recipes, s.control_seeds, train_size=s.control_train_size, records=1)
     table = finals(runs)
     phi = [sharpness_of(run.x, network=s.control_network, dataset="mnist", train_size=s.control_train_size,
                         epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]

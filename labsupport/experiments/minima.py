@@ -13,9 +13,13 @@ from labsupport.training import Runs
 
 
 def minima() -> dict[str, Runs]:
-    """{"SB": Runs, "LB": Runs} of the scale's main network: same starts, batches of 32 and of 400. Trained once, then stored."""
+    """{"SB": Runs, "LB": Runs} of the scale's main network: same starts, batches of 32 and of 400. Trained once, then stored.
+
+    Their ``checkpoints`` are at the epochs of `scale.Scale.warm_epochs`.
+    """
     s = scale.current()
-    return sweep.run(s.network, s.dataset, {"SB": s.SB, "LB": s.LB}, s.seeds, train_size=s.train_size)
+    return sweep.run(s.network, s.dataset, {"SB": s.SB, "LB": s.LB}, s.seeds, train_size=s.train_size,
+                     checkpoints=s.warm_epochs)
 
 
 def objective(split: str = "train") -> Objective:

@@ -10,7 +10,6 @@ from torch import Tensor
 from labsupport import landscape, scale, symmetry
 from labsupport.errors import choose
 from labsupport.experiments.minima import _objective, minima
-from labsupport.experiments.warm import trail
 from labsupport.store import remember
 
 #: What `between` may do to both minima first. Neither changes what the networks compute.
@@ -76,7 +75,8 @@ def distances() -> pd.DataFrame:
 
     SB at the epochs of `scale.Scale.warm_epochs` and at the end, LB at the end.
     """
-    found, way = minima(), trail()
+    found = minima()
+    way = found["SB"]
     per_epoch = way.history.groupby("epoch").steps.first()
     points = [("SB", int(per_epoch.get(k, 0)), x) for k, x in sorted(way.checkpoints.items()) if k]
     points += [(name, runs.final.steps.to_numpy(), runs.x) for name, runs in found.items()]

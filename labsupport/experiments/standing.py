@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.stats import rankdata
 from torch import Tensor
 
-from labsupport import scale, sweep, symmetry
-from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes
+from labsupport import scale, symmetry
+from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.gap import sweep_runs
 from labsupport.experiments.minima import sharpness_of
 from labsupport.experiments.rescaling import RELATIVE
@@ -31,7 +31,6 @@ MEASURES = {
 
 def grid_runs() -> dict[str, Runs]:
     """{recipe's name: Runs}: the batch sizes of chapter 2, the methods and the map of chapter 8, each recipe once."""
-    s = scale.current()
     named = {f"B = {size}": run for size, run in sweep_runs().items()} | closing_runs()
     found: dict[str, Runs] = {}
     for name, run in named.items():
@@ -39,7 +38,7 @@ def grid_runs() -> dict[str, Runs]:
             found[name] = run
     known = {run.recipe for run in found.values()}
     cells = {f"B = {size}, rate {rate:g}": recipe for (size, rate), recipe in dial_recipes().items() if recipe not in known}
-    return found | sweep.run(s.network, s.dataset, cells, (0,), train_size=s.train_size)
+    return found | one_seed(cells)
 
 
 def grid() -> pd.DataFrame:

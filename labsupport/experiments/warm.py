@@ -10,18 +10,10 @@ from labsupport.experiments.minima import minima, objective, sharpness_of
 from labsupport.training import Recipe, Runs
 
 
-def trail() -> Runs:
-    """The first epochs of the SB runs again, with ``checkpoints`` at `scale.Scale.warm_epochs`; the path is that of
-    `minima`'s SB, whose later epochs are not needed."""
-    s = scale.current()
-    return sweep.run(s.network, s.dataset, {"SB": s.SB.but(epochs=max(s.warm_epochs))}, s.seeds, train_size=s.train_size,
-                     checkpoints=s.warm_epochs)["SB"]
-
-
 def iterates() -> dict[int, torch.Tensor]:
     """{epoch k: SB iterates (S, n)}, from the start, k = 0, to the last epoch."""
-    s = scale.current()
-    return {k: trail().checkpoints[k] for k in s.warm_epochs} | {s.SB.epochs: minima()["SB"].x}
+    SB = minima()["SB"]
+    return SB.checkpoints | {scale.current().SB.epochs: SB.x}
 
 
 def warm_runs() -> dict[int, Runs]:

@@ -1,0 +1,93 @@
+"""How the cost grows: with the seeds S, the parameters n, the samples N and the batch size B."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import pandas as pd
+from torch import nn
+
+from benchmarks.pairs import clock
+from labsupport import data, training
+from labsupport.objective import Objective
+from labsupport.sharpness import sharpness
+from labsupport.training import Recipe
+
+#: {panel: (label of the horizontal axis, label of the vertical axis, takeaway)}
+PANELS = {
+    "S": ("seeds trained together, S", "ms a step", "Seeds share the fixed cost of a step"),
+    "B": ("batch size, B", "ms a step", "A step costs little more until the batch is large"),
+    "n": ("parameters, n", "ms an evaluation", "An evaluation grows with the parameters"),
+    "N": ("samples, N", "ms an evaluation", "An evaluation grows with the data"),
+}
+STEPS, REPEATS = 60, 5
+
+
+def middle(function: Callable[[], object]) -> float:
+    """Median milliseconds of some calls, after one to warm up."""
+    function()
+    return 1000 * statistics.median(clock(function) for _ in range(REPEATS))
+
+
+def step(seeds: int, batch: int) -> float:
+    """Milliseconds of one training step of F0 for so many seeds: two lengths of training, so that the start-up cancels."""
+    dataset = data.load("mnist1d")
+
+    def run(steps: int) -> None:
+        training.train("F0", dataset, Recipe(batch, steps=steps), seeds, records=0, progress=False)
+
+    return max(0.0, middle(lambda: run(2 * STEPS)) - middle(lambda: run(STEPS))) / STEPS
+
+
+def wide(width: int) -> nn.Sequential:
+    """F0 with another width."""
+    layers = [layer for inputs in (40, width, width) for layer in
+              (nn.Linear(inputs, width), nn.BatchNorm1d(width, track_running_stats=False), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Linear(width, 10))
+
+
+def evaluation(width: int, samples: int) -> tuple[int, float, float]:
+    """n; milliseconds of one evaluation of ``strong``, and of the loss and its gradient alone."""
+    dataset = data.load("mnist1d", train_size=samples)
+    network = wide(width)
+    x = training.start(network, [0]).to(dataset.device)
+    f = Objective(network, dataset.x_train, dataset.y_train)
+    alone = middle(lambda: f.value_and_gradient(x))
+    more, fewer = (middle(lambda k=k: sharpness(f, x, iterations=k, starts=1)) for k in (24, 4))
+    return f.n, (more - fewer) / 20, alone
+
+
+def table() -> pd.DataFrame:
+    """panel (of `PANELS`), curve, x, milliseconds."""
+    rows = []
+    for batch in (32, 400):
+        rows += [("S", f"batches of {batch}", seeds, step(seeds, batch)) for seeds in (1, 2, 5, 10, 20)]
+    for seeds in (1, 5):
+        rows += [("B", f"{seeds} seed{'s' * (seeds > 1)}", batch, step(seeds, batch)) for batch in (8, 32, 128, 512, 2000)]
+    for panel, cases in (("n", [(width, 4000) for width in (32, 64, 128, 256, 512, 1024)]),
+                         ("N", [(128, samples) for samples in (250, 500, 1000, 2000, 4000)])):
+        for width, samples in cases:
+            n, searched, alone = evaluation(width, samples)
+            at = n if panel == "n" else samples
+            rows += [(panel, "one step of the search", at, searched), (panel, "the loss and its gradient", at, alone)]
+    return pd.DataFrame(rows, columns=["panel", "curve", "x", "milliseconds"])
+
+
+def draw(found: pd.DataFrame, title: str):
+    """Four panels, both axes logarithmic."""
+    import matplotlib.pyplot as plt
+
+    from labsupport import plots
+
+    plots.use_style()
+    figure, axes = plt.subplots(2, 2, figsize=(8, 6.4))
+    for ax, (panel, (xlabel, ylabel, takeaway)) in zip(axes.flat, PANELS.items()):
+        for marker, (curve, rows) in zip("os", found[found.panel == panel].groupby("curve", sort=False)):
+            ax.loglog(rows.x, rows.milliseconds, marker=marker, label=curve)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.set_title(takeaway, fontsize=10)
+        ax.legend()
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    return figure

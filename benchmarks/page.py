@@ -1,0 +1,88 @@
+"""The page of speeds, `book/speed.md`, and its figures, from the committed tables."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import growth
+from labsupport import provenance
+
+BOOK = Path(__file__).resolve().parent.parent / "book"
+KINDS = {"cpu": "A processor", "cuda": "A GPU"}
+
+HEAD = """\
+# How fast
+
+*Is it worth learning these tools, if a loop over modules does the same?*
+
+A comparison is fair when both programs do the same work and meet the same weather. So both run in one process, in
+turns, first one and then the other and the next time round, each at least five times after a warm-up. What counts is
+the **ratio** of their times, pair by pair: the median of the ratios, and the lowest and the highest. Seconds say more
+about the machine than about the program.
+
+The *plain loop* is what you would write: a `DataLoader`, a module, an optimizer, one seed after another. The *tuned
+loop* has the fused optimizer too, and workers that prepare the images. Nobody evaluates anything while the clock runs.
+In the rows on sharpness both searches make the same number of evaluations, and a row fails if ours finds a lower
+maximum.
+
+**Share of the peak** compares the arithmetic that a step cannot avoid with the rate at which the same machine
+multiplies two large matrices. A step that reaches 100 percent cannot be made faster; one that reaches 50 percent can at
+most double. *Possible* is the ratio that would be reached at 100 percent.
+
+Nothing on this page is typed by hand. `make bench` measures and writes it.
+"""
+ALT = ("Four panels with logarithmic axes. Top: milliseconds of a training step against the number of seeds and against the "
+       "batch size; the curves start flat and bend upwards. Bottom: milliseconds of one evaluation of the sharpness search "
+       "against parameters and against samples; it lies close above that of the loss and its gradient alone, and both rise.")
+
+
+def committed(name: str) -> tuple[pd.DataFrame, dict] | None:
+    """A committed result, or None."""
+    return provenance.read(name) if (provenance.FOLDER / f"{name}.json").exists() else None
+
+
+def line(row) -> str:
+    """One row of the table in Markdown."""
+    def number(value, form):
+        return "" if value is None or math.isnan(value) else format(value, form)
+
+    share = "" if math.isnan(row.share) else f"{100 * row.share:.0f} %"
+    return (f"| {row.what} | {row.against} | **{row.ratio:.1f}** | {row.low:.1f} to {row.high:.1f} | {number(row.wanted, 'g')} "
+            f"| {share} | {number(row.possible, '.1f')} |")
+
+
+def section(kind: str) -> str:
+    """One kind of machine: its table and its figure."""
+    found = committed(f"speed-{kind}")
+    if found is None:
+        return f"\n## {KINDS[kind]}\n\nNot measured yet. On a machine that has one: `make bench`.\n"
+    rows, about = found
+    text = ["", f"## {KINDS[kind]}: {about['machine']}", "",
+            "| what | against | ratio | range | asked for | share of the peak | possible |", "|---|---|---:|---:|---:|---:|---:|",
+            *map(line, rows.itertuples()), "",
+            f"Measured {about['date']} at commit {about['commit']}, Python {about['python']}, torch {about['torch']}, "
+            f"{about['pairs']} pairs a row."]
+    missed = rows[rows.ratio < rows.wanted]
+    if len(missed):
+        named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())
+        text.append(f"\nBelow what was asked for: {named}.")
+    if (growing := committed(f"growth-{kind}")) is not None:
+        name = f"growth-{kind}.png"
+        growth.draw(growing[0], f"Cost on {growing[1]['machine']}").savefig(BOOK / "_static" / name, dpi=110)
+        text += ["", f"![{ALT}](_static/{name})", "",
+                 f"*How the cost grows. Measured {growing[1]['date']} at commit {growing[1]['commit']}.*"]
+    return "\n".join(text) + "\n"
+
+
+def write() -> Path:
+    """Write the page and its figures; returns its path."""
+    path = BOOK / "speed.md"
+    path.write_text(HEAD + "".join(section(kind) for kind in KINDS), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    print(write())
