@@ -97,7 +97,7 @@ def top_eigenvalue(network: str, x: torch.Tensor, dataset: Dataset, *, chunk: in
 
     module = module_at(network, x, dataset)
     batches = list(zip(dataset.x_train.split(chunk), dataset.y_train.split(chunk)))
-    operator = HessianLinearOperator(module, nn.CrossEntropyLoss(), dict(module.named_parameters()), batches,
+    operator = HessianLinearOperator(module, nn.CrossEntropyLoss(), list(module.parameters()), batches,
                                      check_deterministic=False)
     first = np.random.default_rng(0).standard_normal(len(x))
     return float(eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3, v0=first, return_eigenvectors=False)[0])

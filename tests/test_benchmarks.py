@@ -1,0 +1,122 @@
+"""The benchmarks compare what they say they compare, and the page of speeds shows what is committed."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from benchmarks import growth, limits, page, plain, table
+from benchmarks.pairs import compare
+from labsupport import data, networks, provenance, training
+from labsupport.objective import Objective
+from labsupport.sharpness import sharpness
+from labsupport.training import Recipe
+
+
+@pytest.fixture(scope="module")
+def signals():
+    return data.load("mnist1d", device="cpu", train_size=256)
+
+
+def test_arms_take_turns_and_the_ratio_is_the_baselines_over_ours(monkeypatch):
+    calls, clock = [], iter(range(1000))
+    times = {"slow": 3.0, "fast": 1.0}
+    now = [0.0]
+
+    def arm(name):
+        def run():
+            calls.append(name)
+            now[0] += times[name]
+        return run
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    found = compare(arm("slow"), arm("fast"), pairs=3)
+    assert "".join(name[0] for name in calls) == "sf" + "sf" + "fs" + "sf"  # the first two warm up
+    assert (found.median, found.low, found.high, found.seconds) == (3.0, 3.0, 3.0, (3.0, 1.0))
+
+
+def test_no_pairs_no_ratio():
+    with pytest.raises(ValueError, match="pairs is 0"):
+        compare(int, int, pairs=0)
+
+
+def test_the_arithmetic_of_a_fully_connected_network(signals):
+    """Forward 2 operations a weight and sample, backward twice that, but for the first layer's input."""
+    weights = [40 * 128, 128 * 128, 128 * 128, 128 * 10]
+    assert limits.work("F0", signals, 64) == 256 * (6 * sum(weights) - 2 * weights[0])
+
+
+def test_the_peak_is_a_rate_of_this_machine():
+    assert 1e9 < limits.peak(torch.device("cpu"), tries=2) < 1e14
+
+
+def test_the_plain_loop_learns_like_ours(signals):
+    """Other shuffles, so not the same numbers; the same sizes, steps and about the same loss."""
+    recipe = Recipe(32, epochs=6)
+    modules = plain.train("F0", signals, recipe, 2)
+    ours = training.train("F0", signals, recipe, 2, progress=False)
+    losses = [F.cross_entropy(module(signals.x_train), signals.y_train).item() for module in modules]
+    assert len(modules) == 2 and losses == pytest.approx(ours.final.train_loss.tolist(), rel=0.25)
+
+
+def test_the_plain_search_maximizes_the_same_function(signals):
+    x = training.train("F0", signals, Recipe(32, epochs=10), 1, progress=False).x
+    f = Objective("F0", signals.x_train, signals.y_train)
+    highest, evaluations = plain.sharpness("F0", x[0], signals)
+    witness = sharpness(f, x, method="paper")
+    assert highest > float(f(x[0])) and highest == pytest.approx(float(witness.f_max), rel=0.05)
+    assert evaluations == pytest.approx(int(witness.evaluations[0]), abs=5)
+
+
+def test_the_outside_eigenvalue_is_ours(signals):
+    from labsupport import curvature
+
+    x = training.train("F0-plain", signals, Recipe(32, epochs=3), 1, progress=False).x[0]
+    f = Objective("F0-plain", signals.x_train, signals.y_train)
+    assert plain.top_eigenvalue("F0-plain", x, signals) == pytest.approx(float(curvature.top_eigenvalues(f, x)), rel=5e-3)
+
+
+def test_a_search_that_is_faster_but_worse_fails_its_row(signals, monkeypatch):
+    monkeypatch.setattr(table.data, "load", lambda name, train_size=None: signals)
+    table._sharpness("F0", "mnist1d", None, module=True).quality()
+    monkeypatch.setattr(table, "sharpness", lambda f, x, **settings: sharpness(f, x, epsilon=1e-6))
+    with pytest.raises(AssertionError, match="was found"):
+        table._sharpness("F0", "mnist1d", None, module=True).quality()
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_rows_are_named_once_and_ask_for_something(kind):
+    rows = [row for row in table.rows(kind) if kind in row.wanted]
+    assert len({(row.what, row.baseline) for row in rows}) == len(rows) >= 4
+    assert any(not math.isnan(row.wanted[kind]) for row in rows)
+
+
+def test_the_page_shows_what_is_committed():
+    text = page.BOOK.joinpath("speed.md").read_text(encoding="utf-8")
+    assert text.startswith(page.HEAD)
+    for kind in page.KINDS:
+        if (found := page.committed(f"speed-{kind}")) is None:
+            assert f"## {page.KINDS[kind]}\n\nNot measured yet" in text
+            continue
+        rows, about = found
+        assert f"at commit {about['commit']}" in text
+        assert all(page.line(row) in text for row in rows.itertuples())
+
+
+def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
+    rows = pd.DataFrame([{"what": "F0", "against": "plain loop", "ratio": 1.5, "low": 1.4, "high": 1.6, "wanted": 5.0,
+                          "share": math.nan, "possible": math.nan}])
+    about = {**provenance.here(pairs=5), "machine": "a test"}
+    monkeypatch.setattr(page, "committed", lambda name: (rows, about) if name == "speed-cpu" else None)
+    text = page.section("cpu")
+    assert "| F0 | plain loop | **1.5** | 1.4 to 1.6 | 5 |  |  |" in text
+    assert "Below what was asked for: F0 against plain loop." in text
+
+
+def test_the_width_of_f0_gives_f0():
+    ours, real = growth.wide(128), networks.build("F0")
+    assert [p.shape for p in ours.parameters()] == [p.shape for p in real.parameters()]
