@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve outputs check claims links pdf bench run-times repository clean forget environment python
+.PHONY: help book test smoke serve outputs check claims links pdf bench gpu run-times repository clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -63,9 +63,13 @@ links: $(READY) ## does every link that leaves the book have a right form, and d
 pdf: $(READY) ## print the rendered book to _build/book.pdf, with Chromium
 	$(PY) -m tools.pdf
 
-bench: $(READY) ## measure how fast this machine trains, and print one table
-	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet: benchmarks/ is missing."; exit 1; }
+bench: $(READY) ## measure how fast this machine trains, print one table and fill book/speed.md
 	$(PY) -m benchmarks
+
+gpu: $(READY) ## on a machine with a GPU: its tests, its benchmarks and its run times, to be committed
+	$(PY) -m pytest tests/test_gpu.py -v -rs
+	$(PY) -m benchmarks
+	$(PY) -m tools.run_times --measure --jobs 1 --scale gpu
 
 run-times: $(READY) ## for authors: measure the whole book, cold and warm, and fill book/run-times.md
 	$(PY) -m tools.run_times --measure --jobs $(JOBS) --scale $(SCALE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 from contextlib import contextmanager
 
@@ -50,9 +52,25 @@ def workers() -> int:
     return 1 if torch.cuda.is_available() else max(1, min(4, os.cpu_count() or 1))
 
 
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Let the C library keep what one step frees for the next, up to 512 MB; whether it can be told so.
+
+    It would give the memory back to the system and ask for the same again, page by page, in every step: a fifth of an
+    evaluation's time on a CPU. Known to glibc alone; elsewhere nothing happens.
+    """
+    try:
+        set_option = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    mmap_threshold, trim_threshold, top_pad = -3, -1, -2  # as in malloc.h
+    return all([set_option(mmap_threshold, 1 << 28), set_option(trim_threshold, 1 << 29), set_option(top_pad, 1 << 26)])
+
+
 @contextmanager
 def threads_for(n: int):
     """Run the block on one thread if a network of ``n`` parameters is tiny; restore the number afterwards."""
+    keep_freed_memory()
     before = torch.get_num_threads()
     if n < TINY and before != 1:
         torch.set_num_threads(1)

@@ -19,7 +19,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from labsupport import device as devices
 
@@ -91,7 +91,8 @@ def remember(function):
 
     Two processes that want the same result at the same time compute it once: the second waits. Where nothing can be
     written, on a full disk for example, the result is returned all the same, with a warning.
-    ``function.fresh(...)`` is the function itself; ``function.known(...)`` says whether a result is there.
+    ``function.fresh(...)`` is the function itself; ``function.known(...)`` says whether a result is there, and
+    ``function.busy(...)`` whether another process is at it.
     """
 
     def path_of(args, kwargs) -> Path:
@@ -124,7 +125,16 @@ def remember(function):
             path.unlink(missing_ok=True)
             return function(*args, **kwargs)
 
-    remembered.fresh = function
+    def busy(*args, **kwargs) -> bool:
+        try:
+            with FileLock(f"{path_of(args, kwargs)}.lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that is not there, or cannot be written
+            return False
+
+    remembered.fresh, remembered.busy = function, busy
     remembered.known = lambda *args, **kwargs: path_of(args, kwargs).exists()
     return remembered
 

@@ -34,11 +34,17 @@ def run(network: str, dataset: str, recipes: Mapping[str, Recipe], seeds: int | 
 
 
 def each(function, jobs: Mapping[str, tuple]) -> dict:
-    """{name: function(*arguments)} for a remembered function; what is not known is computed side by side."""
+    """{name: function(*arguments)} for a remembered function; what is not known is computed side by side.
+
+    A process alone begins with what no other process is computing already.
+    """
     missing = [job for job in jobs.values() if not function.known(*job)]
     workers = min(device.workers(), len(missing))
     if workers > 1:
         Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, job) for job in missing)
+    else:
+        for job in sorted(missing, key=lambda job: function.busy(*job)):
+            function(*job)
     return {name: function(*job) for name, job in jobs.items()}
 
 

@@ -23,9 +23,7 @@ def signals():
 
 
 def test_arms_take_turns_and_the_ratio_is_the_baselines_over_ours(monkeypatch):
-    calls, clock = [], iter(range(1000))
-    times = {"slow": 3.0, "fast": 1.0}
-    now = [0.0]
+    calls, now, times = [], [0.0], {"slow": 3.0, "fast": 1.0}
 
     def arm(name):
         def run():

@@ -1,5 +1,7 @@
 """Which device, how many threads, and that whatever is changed is put back."""
 
+import platform
+
 import pytest
 import torch
 
@@ -63,3 +65,7 @@ def test_training_on_a_cpu_is_float32():
 def test_workers_may_be_set(monkeypatch, wish, number):
     monkeypatch.setenv("LABSUPPORT_WORKERS", wish)
     assert device.workers() == number
+
+
+def test_memory_is_kept_where_the_c_library_can_be_told():
+    assert device.keep_freed_memory() is (platform.libc_ver()[0] == "glibc")

@@ -246,3 +246,17 @@ def test_where_results_are_kept(monkeypatch, tmp_path):
     assert store.folder() == tmp_path / "labsupport" / "store"
     monkeypatch.setenv("LABSUPPORT_STORE", "~/x")
     assert store.folder() == Path.home() / "x"
+
+
+def test_whether_another_process_is_at_a_result(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path))
+    seen = []
+
+    @store.remember
+    def answer(x):
+        seen.append(answer.busy(x))
+        return x
+
+    assert not answer.busy(1)
+    assert answer(1) == 1 and seen == [True]
+    assert not answer.busy(1)

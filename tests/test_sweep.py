@@ -61,3 +61,17 @@ def test_an_unknown_name_is_found_before_anything_is_stored(network, dataset, sa
     with pytest.raises(UnknownName, match=says):
         sweep.run(network, dataset, {"SB": RECIPES["SB"]}, 1, train_size=200)
     assert not list(tmp_path.glob("trained*.joblib"))
+
+
+def test_a_process_begins_with_what_no_other_is_at():
+    """Another process is training SB: LB comes first."""
+    jobs = {name: ("F0", "mnist1d", 200, recipe, (0,)) for name, recipe in RECIPES.items()}
+    order = []
+
+    def watched(*job):
+        order.append(job[3].batch_size)
+
+    watched.known = lambda *job: False
+    watched.busy = lambda *job: job[3].batch_size == 50
+    sweep.each(watched, jobs)
+    assert order[:2] == [200, 50]

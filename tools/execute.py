@@ -43,8 +43,11 @@ class Outcome:
     failure: str = ""
 
 
-def run(path: Path, normalize: bool = False) -> Outcome:
-    """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed."""
+def run(path: Path, normalize: bool = False, workers: int = 0) -> Outcome:
+    """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed; ``workers`` sets how many
+    processes it may train in."""
+    if workers:
+        os.environ["LABSUPPORT_WORKERS"] = str(workers)
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)  # the state of widgets that an earlier run showed
     client = NotebookClient(
@@ -78,12 +81,12 @@ def explain(path: Path, notebook, error: Exception) -> str:
 
 
 def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False) -> list[Outcome]:
-    """Run the notebooks ``jobs`` at a time, the longest first; the one that gathers claims after the rest."""
+    """Run the notebooks ``jobs`` at a time, the longest first; the one that gathers claims after the rest, with all cores."""
     last = [path for path in paths if GATHERS_CLAIMS.match(path.name)]
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
-        for batch in (longest_first([path for path in paths if path not in last]), last):
-            for future in as_completed([pool.submit(run, path, normalize) for path in batch]):
+        for batch, workers in ((longest_first([path for path in paths if path not in last]), 0), (last, jobs)):
+            for future in as_completed([pool.submit(run, path, normalize, workers) for path in batch]):
                 outcome = future.result()
                 print(f"  {outcome.name:<28}{outcome.seconds:6.0f} s{'   FAILED' * bool(outcome.failure)}", flush=True)
                 outcomes.append(outcome)

@@ -20,18 +20,9 @@ from tools.repository import address
 #: Hosts the book may link to, and what the rest of an address must look like.
 HOSTS = {
     "arxiv.org": r"/(abs|pdf)/\d{4}\.\d{4,5}(v\d+)?",
-    "doi.org": r"/10\.\d{4,9}/\S+",
-    "openreview.net": r"/forum\?id=[\w-]+",
     "github.com": r"/[\w.-]+/[\w.-]+(/\S*)?",
     "colab.research.google.com": r"/github/[\w.-]+/[\w.-]+/blob/\S+",
     "creativecommons.org": r"/licenses/[\w.-]+/[\d.]+/(legalcode(\.\w+)?)?",
-    "docs.scipy.org": r"/doc/\S+",
-    "pytorch.org": r"/\S*",
-    "jupyterbook.org": r"/\S*",
-    "proceedings.mlr.press": r"/v\d+/\S*",
-    "jmlr.org": r"/papers/\S+",
-    "distill.pub": r"/\S*",
-    "www.python.org": r"/\S*",
 }
 _LINK = re.compile(r"https?://[^\s)>\]\"'`|\\}]+")
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1)")

@@ -13,10 +13,10 @@ import pandas as pd
 from scipy.stats import rankdata
 from torch import Tensor
 
-from labsupport import scale, symmetry
+from labsupport import scale, sweep, symmetry
 from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.gap import sweep_runs
-from labsupport.experiments.minima import sharpness_of
+from labsupport.experiments.minima import _measured
 from labsupport.experiments.rescaling import RELATIVE
 from labsupport.training import Runs
 
@@ -51,27 +51,33 @@ def grid() -> pd.DataFrame:
         `MEASURES` (percent, full space, ``strong``, one search); matched: whether the training loss lies within a factor of
         two of `closing.MATCHED_LOSS`.
     """
-    return pd.concat([_rows(name, run) for name, run in grid_runs().items()], ignore_index=True)
+    runs = grid_runs()
+    found = sweep.each(_measured, {(name, column): job for name, run in runs.items() for column, job in _jobs(run.x).items()})
+    return pd.concat([_rows(name, run, {column: found[name, column]["sharpness"] for column in MEASURES})
+                      for name, run in runs.items()], ignore_index=True)
 
 
-def _rows(name: str, run: Runs) -> pd.DataFrame:
+def _rows(name: str, run: Runs, measures: dict[str, list[float]]) -> pd.DataFrame:
     last = run.final
     doublings = np.log2(last.train_loss.values / MATCHED_LOSS)
     return pd.DataFrame({
         "recipe": name, "batch_size": run.recipe.batch_size, "learning_rate": run.recipe.learning_rate, "seed": last.index,
-        "train_loss": last.train_loss.values, "test_accuracy": last.test_accuracy.values, **four_measures(run.x),
+        "train_loss": last.train_loss.values, "test_accuracy": last.test_accuracy.values, **measures,
         "matched": np.abs(doublings) <= 1})
 
 
 def four_measures(x: Tensor) -> dict[str, np.ndarray]:
     """The four columns of `MEASURES` at points x (S, n) of the scale's main network: {column: (S,)}."""
-    paper, network = sharpness_of(x, starts=1), scale.current().network
-    return {
-        "sharpness": paper.loc[paper.epsilon == 1e-3, "sharpness"].to_numpy(),
-        "sharpness_5e-4": paper.loc[paper.epsilon == 5e-4, "sharpness"].to_numpy(),
-        "relative": sharpness_of(x, epsilons=(RELATIVE,), starts=1, offset=0.0)["sharpness"].to_numpy(),
-        "rows": sharpness_of(symmetry.normalize_rows(network, x), epsilons=(1e-3,), starts=1)["sharpness"].to_numpy(),
-    }
+    return {column: np.array(found["sharpness"]) for column, found in sweep.each(_measured, _jobs(x)).items()}
+
+
+def _jobs(x: Tensor) -> dict[str, tuple]:
+    """{column of `MEASURES`: what `minima._measured` is to be given for it}."""
+    s, once = scale.current(), {"starts": 1}
+    at = (s.network, s.dataset, s.train_size)
+    return {"sharpness": (*at, x, 1e-3, once), "sharpness_5e-4": (*at, x, 5e-4, once),
+            "relative": (*at, x, RELATIVE, {**once, "offset": 0.0}),
+            "rows": (*at, symmetry.normalize_rows(s.network, x), 1e-3, once)}
 
 
 # -- rank correlations ---------------------------------------------------------------------------------------------
