@@ -80,9 +80,10 @@ def explain(path: Path, notebook, error: Exception) -> str:
     return f"{path.name}, cell {index}:\n\n{source}\n\n{traceback}"
 
 
-def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False) -> list[Outcome]:
-    """Run the notebooks ``jobs`` at a time, the longest first; the one that gathers claims after the rest, with all cores."""
-    last = [path for path in paths if GATHERS_CLAIMS.match(path.name)]
+def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False, gather: bool = True) -> list[Outcome]:
+    """Run the notebooks ``jobs`` at a time, the longest first; to ``gather`` claims, the one that does so after the rest, with
+    all cores."""
+    last = [path for path in paths if gather and GATHERS_CLAIMS.match(path.name)]
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
         for batch, workers in ((longest_first([path for path in paths if path not in last]), 0), (last, jobs)):
@@ -148,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
             os.environ["LABSUPPORT_STORE"] = store
         print(f"Running {len(paths)} notebooks, {given.jobs} at a time", flush=True)
         start = time.perf_counter()
-        outcomes = run_all(paths, given.jobs, normalize=given.copy_to is None)
+        outcomes = run_all(paths, given.jobs, normalize=given.copy_to is None, gather=given.scale != "smoke")
         wall = time.perf_counter() - start
     print(f"  {'all of them':<28}{wall:6.0f} s", flush=True)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 from torch import Tensor
 
 from labsupport import scale, sweep, symmetry
@@ -126,6 +125,8 @@ def within(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *,
 
 def _spearman(pairs: np.ndarray) -> np.ndarray:
     """(..., recipes, 2) -> (...): the correlation of the ranks."""
+    from scipy.stats import rankdata  # half a second that the other chapters need not wait for
+
     ranks = rankdata(pairs, axis=-2)
     ranks = ranks - (ranks.shape[-2] + 1) / 2
     x, y = ranks[..., 0], ranks[..., 1]
