@@ -93,7 +93,7 @@ def _watched(network: str, dataset: str, train_size: int | None, held_out: int, 
              label_noise: float) -> pd.DataFrame:
     rest, x, y = split(data.load(dataset, train_size=train_size), held_out, label_noise=label_noise)
     epochs = range(0, recipe.epochs + 1, EVERY)
-    runs = training.train(network, rest, recipe, seeds, checkpoints=epochs)
+    runs = training.train(network, rest, recipe, seeds, checkpoints=epochs, records=1)  # besides the checkpoints' rows
     on_held_out, on_test = Objective(network, x, y), Objective(network, rest.x_test, rest.y_test)
     looks = [(runs.history[runs.history.epoch == epoch], points) for epoch, points in runs.checkpoints.items()]
     last = runs.final.reset_index()

@@ -72,7 +72,7 @@ def annealed(k: int) -> Runs:
     sizes: as little noise as LB from there, with small batches."""
     s = scale.current()
     recipe = s.SB.but(epochs=max(1, s.SB.epochs - k), learning_rate=s.SB.learning_rate * s.SB.batch_size / s.LB.batch_size)
-    return sweep.run(s.network, s.dataset, {k: recipe}, s.seeds, train_size=s.train_size, x0={k: iterates()[k]})[k]
+    return sweep.run(s.network, s.dataset, {k: recipe}, s.seeds, train_size=s.train_size, x0={k: iterates()[k]}, records=1)[k]
 
 
 def growing() -> Recipe:
@@ -88,7 +88,7 @@ def remedies() -> pd.DataFrame:
     """
     s = scale.current()
     k = max(s.warm_epochs)
-    grown = sweep.run(s.network, s.dataset, {"grown": growing()}, s.seeds, train_size=s.train_size)["grown"]
+    grown = sweep.run(s.network, s.dataset, {"grown": growing()}, s.seeds, train_size=s.train_size, records=8)["grown"]
     per_epoch = -(-len(objective().labels) // s.SB.batch_size)
     found = {"SB": (minima()["SB"], 0), "LB": (minima()["LB"], 0), f"SB {k} epochs, then LB": (warm_runs()[k], k * per_epoch),
              f"SB {k} epochs, then lower rate": (annealed(k), k * per_epoch), "growing batch": (grown, 0)}
