@@ -76,12 +76,21 @@ def page(measurements: list[dict]) -> str:
     return HEAD.format(jobs=jobs) + "".join(section(entry) for entry in measurements)
 
 
+def title(name: str) -> str:
+    """A chapter's title as it stands in its first line; of a chapter that is no longer there, its file's name in words."""
+    path = ROOT / "book" / f"{name}.ipynb"
+    if not path.exists():
+        return name[3:].replace("-", " ").capitalize()
+    first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
+    return "".join(first).splitlines()[0].removeprefix("# ")
+
+
 def section(entry: dict) -> str:
     """One machine's table."""
     p = entry["provenance"]
     where = f"{p['machine']} ({p['processor']})" if "CPU" in p["machine"] else p["machine"]
     rows = [
-        f"| [{name[3:].replace('-', ' ').capitalize()}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |"
+        f"| [{title(name)}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |"
         for name, (first, second) in sorted(entry["seconds"].items())
     ]
     first, second = entry["wall_seconds"]
