@@ -22,7 +22,8 @@ def edge_runs(network: str = "F0-plain") -> dict[float, Runs]:
     s = scale.current()
     steps = s.edge_steps[network]
     wanted = {str(rate): Recipe(s.edge_train_size, epochs=steps[-1], optimizer="sgd", learning_rate=rate) for rate in RATES}
-    runs = sweep.run(network, s.dataset, wanted, s.seeds, train_size=s.edge_train_size, checkpoints=steps)
+    runs = sweep.run(network, s.dataset, wanted, s.seeds, train_size=s.edge_train_size, checkpoints=steps,
+                     records=1)  # besides the checkpoints' rows
     return {rate: runs[str(rate)] for rate in RATES}
 
 

@@ -33,7 +33,7 @@ def plain_recipes() -> dict[str, Recipe]:
 def plain_minima() -> dict[str, Runs]:
     """{"SB": Runs, "LB": Runs} of F0 without batch norm, from the same starts."""
     s = scale.current()
-    return sweep.run(NETWORK, s.dataset, plain_recipes(), s.seeds, train_size=s.train_size)
+    return sweep.run(NETWORK, s.dataset, plain_recipes(), s.seeds, train_size=s.train_size, records=8)
 
 
 def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
