@@ -17,7 +17,7 @@ from labsupport.training import Recipe
 #: {panel: (label of the horizontal axis, label of the vertical axis, takeaway)}
 PANELS = {
     "S": ("seeds trained together, S", "ms a step", "Seeds share the fixed cost of a step"),
-    "B": ("batch size, B", "ms a step", "A step costs little more until the batch is large"),
+    "B": ("batch size, B", "ms a step", "The batch costs little until it is large"),
     "n": ("parameters, n", "ms an evaluation", "An evaluation grows with the parameters"),
     "N": ("samples, N", "ms an evaluation", "An evaluation grows with the data"),
 }
@@ -86,8 +86,11 @@ def draw(found: pd.DataFrame, title: str):
         for marker, (curve, rows) in zip("os", found[found.panel == panel].groupby("curve", sort=False)):
             ax.loglog(rows.x, rows.milliseconds, marker=marker, label=curve)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.minorticks_off()
+        if panel != "n":
+            places = sorted(found[found.panel == panel].x.unique())
+            ax.set_xticks(places, [str(place) for place in places])
         ax.set_title(takeaway, fontsize=10)
-        ax.legend()
+        ax.legend(loc="upper left" if panel in "SB" else "lower right", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    figure.tight_layout()
     return figure

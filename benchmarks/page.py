@@ -50,8 +50,8 @@ def line(row) -> str:
         return "" if value is None or math.isnan(value) else format(value, form)
 
     share = "" if math.isnan(row.share) else f"{100 * row.share:.0f} %"
-    return (f"| {row.what} | {row.against} | **{row.ratio:.1f}** | {row.low:.1f} to {row.high:.1f} | {number(row.wanted, 'g')} "
-            f"| {share} | {number(row.possible, '.1f')} |")
+    return (f"| {row.what} | {row.against} | **{row.ratio:.3g}** | {row.low:.3g} to {row.high:.3g} | {number(row.wanted, 'g')} "
+            f"| {share} | {number(row.possible, '.3g')} |")
 
 
 def section(kind: str) -> str:
