@@ -409,3 +409,28 @@ def test_requirements_that_are_not_met_are_named():
         "pytest>=1,<2",
         "no-such-package",
     ]
+
+
+def test_a_kernel_that_finds_its_port_taken_is_started_again():
+    deaths = iter([RuntimeError("Kernel died before replying to kernel_info")] * 2)
+
+    def start():
+        for death in deaths:
+            raise death
+        return "running"
+
+    assert execute.once_more(start) == "running"
+    with pytest.raises(RuntimeError, match="every time"):
+        execute.once_more(lambda: (_ for _ in ()).throw(RuntimeError("dies every time")))
+
+
+def test_a_kernel_that_dies_in_a_cell_is_not_started_again():
+    tries = []
+
+    def start():
+        tries.append(1)
+        raise execute.DeadKernelError("out of memory")
+
+    with pytest.raises(execute.DeadKernelError):
+        execute.once_more(start)
+    assert len(tries) == 1

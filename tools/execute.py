@@ -60,7 +60,7 @@ def run(path: Path, normalize: bool = False, workers: int = 0) -> Outcome:
     )
     start = time.perf_counter()
     try:
-        client.execute()
+        once_more(client.execute)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return Outcome(path.stem, time.perf_counter() - start, explain(path, notebook, error))
     seconds = time.perf_counter() - start
@@ -68,6 +68,21 @@ def run(path: Path, normalize: bool = False, workers: int = 0) -> Outcome:
         notebooks.normalize(notebook)
     notebooks.write(notebook, path)
     return Outcome(path.stem, seconds)
+
+
+def once_more(start, tries: int = 3):
+    """Call ``start``, which starts a kernel; again if the kernel dies before its first word.
+
+    Two kernels that start in the same moment may choose the same port, and one of them finds it taken.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return start()
+        except (CellExecutionError, CellTimeoutError, DeadKernelError):
+            raise  # a cell's doing
+        except RuntimeError:
+            if not left:
+                raise
 
 
 def explain(path: Path, notebook, error: Exception) -> str:
