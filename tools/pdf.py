@@ -31,6 +31,9 @@ PAPER = {
     'page <span class="pageNumber"></span> of <span class="totalPages"></span></p>',
 }
 OPEN = """() => {
+    const still = document.createElement('style');  // what is opened fades in: paper would show its first, empty moment
+    still.textContent = '* { animation: none !important; transition: none !important; }';
+    document.head.append(still);
     document.querySelectorAll('details').forEach((part) => { part.open = true; });
     document.querySelectorAll('.toggle-hidden').forEach((part) => part.classList.remove('toggle-hidden'));
 }"""
