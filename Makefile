@@ -68,8 +68,8 @@ bench: $(READY) ## measure how fast this machine trains, print one table and fil
 
 gpu: $(READY) ## on a machine with a GPU: its tests, its benchmarks and its run times, to be committed
 	$(PY) -m pytest tests/test_gpu.py -v -rs
-	$(PY) -m benchmarks
-	$(PY) -m tools.run_times --measure --jobs 1 --scale gpu
+	$(MAKE) bench
+	$(MAKE) run-times JOBS=1 SCALE=gpu
 
 run-times: $(READY) ## for authors: measure the whole book, cold and warm, and fill book/run-times.md
 	$(PY) -m tools.run_times --measure --jobs $(JOBS) --scale $(SCALE)

@@ -27,8 +27,8 @@ def main(pairs: Annotated[int, typer.Option(help="pairs of runs per row; 5 for a
         ratio, arms = row.measure(pairs)
         share = math.nan
         if arms.operations:
-            peak = peaks.setdefault(arms.precision, limits.peak(where, arms.precision))
-            share = arms.operations / ratio.seconds[1] / peak
+            peaks[arms.precision] = limits.peak(where, arms.precision)
+            share = arms.operations / ratio.seconds[1] / peaks[arms.precision]
         wanted = row.wanted[kind]
         found.append({"what": row.what, "against": row.baseline, "ratio": ratio.median, "low": ratio.low, "high": ratio.high,
                       "wanted": wanted, "seconds_baseline": ratio.seconds[0], "seconds_ours": ratio.seconds[1],

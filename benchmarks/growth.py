@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Callable
 
 import pandas as pd
-from torch import nn
 
 from benchmarks.pairs import clock
-from labsupport import data, training
+from labsupport import data, networks, training
 from labsupport.objective import Objective
 from labsupport.sharpness import sharpness
 from labsupport.training import Recipe
@@ -40,17 +39,10 @@ def step(seeds: int, batch: int) -> float:
     return max(0.0, middle(lambda: run(2 * STEPS)) - middle(lambda: run(STEPS))) / STEPS
 
 
-def wide(width: int) -> nn.Sequential:
-    """F0 with another width."""
-    layers = [layer for inputs in (40, width, width) for layer in
-              (nn.Linear(inputs, width), nn.BatchNorm1d(width, track_running_stats=False), nn.ReLU())]
-    return nn.Sequential(*layers, nn.Linear(width, 10))
-
-
 def evaluation(width: int, samples: int) -> tuple[int, float, float]:
     """n; milliseconds of one evaluation of ``strong``, and of the loss and its gradient alone."""
     dataset = data.load("mnist1d", train_size=samples)
-    network = wide(width)
+    network = networks.fully_connected(40, width, 3)(10)  # F0 has a width of 128
     x = training.start(network, [0]).to(dataset.device)
     f = Objective(network, dataset.x_train, dataset.y_train)
     alone = middle(lambda: f.value_and_gradient(x))

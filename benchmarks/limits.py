@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import functools
 
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.pairs import clock
 from labsupport import networks
 from labsupport.data import Dataset
 
@@ -21,19 +22,13 @@ def work(network: str, dataset: Dataset, batch: int) -> float:
     return counter.get_total_flops() * len(dataset.y_train) / len(inputs)
 
 
+@functools.cache
 def peak(where: torch.device, precision: torch.dtype = torch.float32, *, tries: int = 12) -> float:
     """Measured floating-point operations a second: the best of several square matrix products of two sizes."""
     best = 0.0
     for size in (4096, 8192) if where.type == "cuda" else (1024, 2048):
         a, b = (torch.randn(size, size, device=where, dtype=precision) for _ in range(2))
         repeats = 10 if where.type == "cuda" else 1  # a GPU's clock is read after several products
-        for _ in range(tries):
-            if where.type == "cuda":
-                torch.cuda.synchronize()
-            began = time.perf_counter()
-            for _ in range(repeats):
-                a @ b
-            if where.type == "cuda":
-                torch.cuda.synchronize()
-            best = max(best, 2 * size**3 * repeats / (time.perf_counter() - began))
+        seconds = min(clock(lambda a=a, b=b, n=repeats: [a @ b for _ in range(n)]) for _ in range(tries))
+        best = max(best, 2 * size**3 * repeats / seconds)
     return best

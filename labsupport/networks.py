@@ -30,7 +30,8 @@ def _dense(widths: list[int], classes: int, *, dropout: float = 0.0, norm: bool 
     return layers + [nn.Linear(widths[-1], classes)]
 
 
-def _fully_connected(inputs: int, width: int, depth: int, *, norm: bool = True):
+def fully_connected(inputs: int, width: int, depth: int, *, norm: bool = True):
+    """The network as a function of its number of classes: ``depth`` layers of ``width``, with batch norm or without."""
     return lambda classes: nn.Sequential(nn.Flatten(), *_dense([inputs] + [width] * depth, classes, norm=norm))
 
 
@@ -77,12 +78,12 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {
-    "F0": Entry(_fully_connected(40, 128, 3), "mnist1d", (40,), 10, 40_330, "ours"),
-    "F0-plain": Entry(_fully_connected(40, 128, 3, norm=False), "mnist1d", (40,), 10, 39_562, "ours, F0 without batch norm"),
+    "F0": Entry(fully_connected(40, 128, 3), "mnist1d", (40,), 10, 40_330, "ours"),
+    "F0-plain": Entry(fully_connected(40, 128, 3, norm=False), "mnist1d", (40,), 10, 39_562, "ours, F0 without batch norm"),
     "C0": Entry(_conv_1d, "mnist1d", (40,), 10, 5_360, "ours"),
-    "F1s": Entry(_fully_connected(784, 256, 3), "mnist", (1, 28, 28), 10, 336_650, "ours, F1 for a laptop"),
-    "F1": Entry(_fully_connected(784, 512, 5), "mnist", (1, 28, 28), 10, 1_462_794, "paper"),
-    "F2": Entry(_fully_connected(360, 512, 7), "timit", (360,), 1_973, 2_780_085, "paper"),
+    "F1s": Entry(fully_connected(784, 256, 3), "mnist", (1, 28, 28), 10, 336_650, "ours, F1 for a laptop"),
+    "F1": Entry(fully_connected(784, 512, 5), "mnist", (1, 28, 28), 10, 1_462_794, "paper"),
+    "F2": Entry(fully_connected(360, 512, 7), "timit", (360,), 1_973, 2_780_085, "paper"),
     "C1": Entry(_shallow_conv, "cifar10", (3, 32, 32), 10, 1_757_834, "paper"),
     "C2": Entry(_deep_conv, "cifar10", (3, 32, 32), 10, 14_991_946, "paper"),
     "C3": Entry(_shallow_conv, "cifar100", (3, 32, 32), 100, 1_775_204, "paper"),

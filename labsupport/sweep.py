@@ -36,16 +36,15 @@ def run(network: str, dataset: str, recipes: Mapping[str, Recipe], seeds: int | 
 def each(function, jobs: Mapping[str, tuple]) -> dict:
     """{name: function(*arguments)} for a remembered function; what is not known is computed side by side.
 
-    A process alone begins with what no other process is computing already.
+    What another process is computing already comes last.
     """
-    missing = [job for job in jobs.values() if not function.known(*job)]
+    missing = [name for name, job in jobs.items() if not function.known(*job)]
     workers = min(device.workers(), len(missing))
     if workers > 1:
-        Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, job) for job in missing)
-    else:
-        for job in sorted(missing, key=lambda job: function.busy(*job)):
-            function(*job)
-    return {name: function(*job) for name, job in jobs.items()}
+        Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, jobs[name]) for name in missing)
+    elsewhere = {name for name in missing if function.busy(*jobs[name])}
+    found = {name: function(*jobs[name]) for name in sorted(jobs, key=elsewhere.__contains__)}
+    return {name: found[name] for name in jobs}
 
 
 def _quiet(function, job) -> None:

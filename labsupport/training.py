@@ -29,6 +29,7 @@ from labsupport.objective import Objective, chunks, flatten
 from labsupport.steps import Stepper
 
 OPTIMIZERS = ("adam", "sgd")
+#: What is recorded of each seed at an epoch; losses in nats, accuracies in percent.
 HISTORY = ["seed", "epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 

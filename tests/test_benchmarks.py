@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks import growth, limits, page, plain, table
+from benchmarks import limits, page, plain, table
 from benchmarks.pairs import compare
 from labsupport import data, networks, provenance, training
 from labsupport.objective import Objective
@@ -116,5 +116,5 @@ def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
 
 
 def test_the_width_of_f0_gives_f0():
-    ours, real = growth.wide(128), networks.build("F0")
+    ours, real = networks.fully_connected(40, 128, 3)(10), networks.build("F0")
     assert [p.shape for p in ours.parameters()] == [p.shape for p in real.parameters()]

@@ -74,4 +74,4 @@ def test_a_process_begins_with_what_no_other_is_at():
     watched.known = lambda *job: False
     watched.busy = lambda *job: job[3].batch_size == 50
     sweep.each(watched, jobs)
-    assert order[:2] == [200, 50]
+    assert order == [200, 50]

@@ -35,7 +35,7 @@ def recipes() -> dict[str, Recipe]:
     same without its penalty). Robust training's modern form: "SAM", "ASAM". Hoffer et al. 2017: "root rate", "ghost norm" at
     LB's own rate, and both, "root + ghost". Goyal et al. 2017: "linear rate", and "linear, cold" without its warm-up.
     "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes, and twice the epochs.
-    What is normalized in groups of 32 has a number of epochs instead of a stop, since such batches say little about f.
+    What is normalized in groups of 32 has SB's number of epochs instead of a stop; it ends near the same loss.
     """
     s = scale.current()
     LB, times = s.LB.but(stop_loss=MATCHED_LOSS), ratio()

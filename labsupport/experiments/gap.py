@@ -10,10 +10,10 @@ import pandas as pd
 from labsupport import data, provenance, scale, sweep
 from labsupport.errors import DataUnavailable
 from labsupport.experiments.minima import minima, sharpness_of
-from labsupport.training import Recipe, Runs
+from labsupport.training import HISTORY, Recipe, Runs
 
 #: What is kept of a finished run, one row a seed.
-MEASURED = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+MEASURED = HISTORY[1:]
 
 
 def finals(runs: dict[str, Runs]) -> pd.DataFrame:
