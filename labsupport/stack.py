@@ -38,6 +38,8 @@ class Layout:
                 zip(self.names, self.shapes, x.split(self.sizes, dim=1))}
 
 
+#: What batch norm says to a batch of one.
+ONE_SAMPLE = "Batch norm needs at least 2 samples in a batch to form a variance; this batch has 1."
 #: Statistics of one batch-norm layer for S models: mean (S, C) and variance (S, C).
 Statistics = tuple[Tensor, Tensor]
 
@@ -108,7 +110,7 @@ def _normalize(layer, name, w, h, flat, frozen, observe, *, evaluation: bool) ->
     models = w["weight"].shape[0]
     merged = h.reshape(1, -1, shape[2]) if flat else h  # channels of all models side by side
     if merged.numel() // merged.shape[1] < 2 and frozen is None:
-        raise ValueError("Batch norm needs at least 2 samples in a batch to form a variance; this batch has 1.")
+        raise ValueError(ONE_SAMPLE)
     if evaluation and flat and frozen is None and observe is None:
         return torch.addcmul(w["bias"].unsqueeze(2), F.layer_norm(h, shape[2:], eps=layer.eps), w["weight"].unsqueeze(2))
     mean = variance = None

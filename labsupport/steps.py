@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from labsupport import device as devices
-from labsupport import pieces
+from labsupport import dense, pieces
 from labsupport.objective import Objective, summed_loss, together
 from labsupport.stack import forward
 
@@ -87,17 +87,19 @@ class Stepper:
 
     def plain_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy (S,) and its gradient (S, n), as many models at a time as is fastest."""
-        size = together(self.network, self.where, len(points), labels.shape[1])
-        losses, gradients = [], []
-        for rows in (slice(a, a + size) for a in range(0, len(points), size)):
-            leaf = points[rows].detach().requires_grad_()
-            with torch.autocast(self.where.type, self.precision, enabled=self.precision != torch.float32,
-                                cache_enabled=False):
-                logits = forward(self.network, self.data.layout, leaf, inputs[rows], shared=False, dropout=self.dropout)
-            mean = summed_loss(logits.float(), labels[rows]) / labels.shape[1]
-            gradients.append(self._differentiate(mean, leaf))
-            losses.append(mean.detach())
-        return (losses[0], gradients[0]) if len(losses) == 1 else (torch.cat(losses), torch.cat(gradients))
+        size = together(self.network, self.data.n, self.where, len(points), labels.shape[1])
+        found = [self._one_pass(points[rows], inputs[rows], labels[rows])
+                 for rows in (slice(a, a + size) for a in range(0, len(points), size))]
+        return found[0] if len(found) == 1 else tuple(torch.cat(parts) for parts in zip(*found))
+
+    def _one_pass(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if self.data.blocks:
+            return dense.value_and_gradient(self.data.blocks, self.data.layout, points, inputs, labels)
+        leaf = points.detach().requires_grad_()
+        with torch.autocast(self.where.type, self.precision, enabled=self.precision != torch.float32, cache_enabled=False):
+            logits = forward(self.network, self.data.layout, leaf, inputs, shared=False, dropout=self.dropout)
+        mean = summed_loss(logits.float(), labels) / labels.shape[1]
+        return mean.detach(), self._differentiate(mean, leaf)
 
     def _differentiate(self, losses: Tensor, leaf: Tensor) -> Tensor:
         if self.precision != torch.float16:

@@ -202,12 +202,12 @@ def test_stacked_convolutions_equal_looped():
 
 def test_the_rule_for_stacking():
     cpu = torch.device("cpu")
-    assert objective.together(networks.build("F0"), cpu, 5, 32) == 5
-    assert objective.together(networks.build("F0"), cpu, 5, 4000) == 1
-    assert objective.together(networks.build("F1"), cpu, 5, 32) == 1  # large: one at a time
-    assert objective.together(networks.build("C1"), cpu, 5, 8) == 1
-    assert objective.together(networks.build("C1"), torch.device("cuda"), 5, 8) == 1
-    assert objective.together(networks.build("F1"), torch.device("cuda"), 5, 256) == 5
+    assert objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 32) == 5
+    assert objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 4000) == 1
+    assert objective.together(networks.build("F1"), networks.REGISTRY["F1"].parameters, cpu, 5, 32) == 1  # large: one at a time
+    assert objective.together(networks.build("C1"), networks.REGISTRY["C1"].parameters, cpu, 5, 8) == 1
+    assert objective.together(networks.build("C1"), networks.REGISTRY["C1"].parameters, torch.device("cuda"), 5, 8) == 1
+    assert objective.together(networks.build("F1"), networks.REGISTRY["F1"].parameters, torch.device("cuda"), 5, 256) == 5
 
 
 # -- variants ------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trial
 import yaml
+from filelock import FileLock
 
 from tools.browser import CHROMIUM, SWITCHES
 from tools.execute import ROOT
@@ -16,20 +17,27 @@ from tools.render import render
 
 
 @pytest.fixture(scope="session")
-def html(tmp_path_factory) -> Path:
-    """The book rendered from the committed outputs, with a page of our own at its end."""
-    build = tmp_path_factory.mktemp("rendered")
+def html(tmp_path_factory, worker_id) -> Path:
+    """The book rendered from the committed outputs, with a page of our own at its end; once for all test processes."""
+    here = tmp_path_factory.getbasetemp()
+    build = (here if worker_id == "master" else here.parent) / "rendered"
+    with FileLock(f"{build}.lock"):
+        if not (build / "complete").exists():
+            shutil.rmtree(build, ignore_errors=True)
+            assert rendered(build) == 0, "the book does not render without warnings, see above"
+            (build / "complete").touch()
+    return build / "out" / "_build" / "html"
+
+
+def rendered(build: Path) -> int:
     source = build / "src"
-    source.mkdir()
     shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
     shutil.copy2(ROOT / "_config.yml", source)
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     contents["parts"].append({"caption": "Trial", "chapters": [{"file": f"book/{trial.NAME}"}]})
     (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf-8")
-
     trial.write(source / "book")
-    assert render(source, build / "out") == 0, "the book does not render without warnings, see above"
-    return build / "out" / "_build" / "html"
+    return render(source, build / "out")
 
 
 @pytest.fixture(scope="module")  # its event loop must end before other tests start theirs

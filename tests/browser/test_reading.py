@@ -1,0 +1,92 @@
+"""Every page of the book in a real browser: nothing fails, nobody is kept out, nothing is cut off."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from trial import NAME as TRIAL
+from visit import CHAPTERS, PAGES, WIDTHS, Visit, address
+
+from tools import notebooks, vendor, weigh
+
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The source of axe-core, which looks for what keeps people out."""
+    return (vendor.unpack(vendor.AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barriers(page) -> list[str]:
+    """What axe finds serious: rule, element and what would mend it."""
+    found = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_reads_well(html, browser, axe, name, width):
+    with Visit(browser, address(html, name), width) as visit:
+        page = visit.page
+        page.evaluate(axe)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+            assert barriers(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+        wide = "[...document.querySelectorAll('main img')].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+        assert page.evaluate(wide) == [], "pictures that do not show"
+        formulas = page.locator(".math").count()
+        assert page.locator(".math mjx-container svg").count() >= formulas, "formulas that are not typeset"
+        assert page.locator("[data-mjx-error], mjx-merror").count() == 0
+        if name in CHAPTERS:
+            link = page.locator(".dropdown-launch-buttons a[href*='colab']").get_attribute("href")
+            assert link == notebooks.colab_link(name)
+        assert visit.faults == []
+
+
+def test_without_scripts_a_picture_remains(html, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address(html, TRIAL))
+    pictures = page.locator("noscript img")
+    assert pictures.count() == 2
+    assert pictures.first.is_visible() and pictures.first.bounding_box()["width"] > 100
+    assert "Height and color can be chosen." in pictures.first.get_attribute("alt")
+    context.close()
+
+
+@pytest.fixture
+def served(html):
+    """The book's address on a server, since browsers let no page search a folder."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=html)
+    handler.log_message = lambda *_: None
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_search_finds_what_the_book_is_about(served, browser):
+    with Visit(browser, f"{served}/search.html?q=minima", 1280) as visit:
+        visit.page.wait_for_selector("#search-results li a")
+        assert visit.faults == []
+
+
+def test_no_chapter_is_heavy(html, record_property):
+    weights = weigh.chapters(html)
+    weights.pop(TRIAL)
+    record_property("bytes a chapter", weights)
+    assert {name: size for name, size in weights.items() if size > weigh.LARGEST} == {}
+    if weights:
+        assert statistics.median(weights.values()) <= weigh.LARGEST_MEDIAN
