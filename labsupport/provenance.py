@@ -29,11 +29,12 @@ def here(**settings) -> dict:
 
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
-    """Write ``name``.json, whole or not at all."""
+    """Write ``name``.json, whole or not at all; a missing number is null, which every reader of JSON takes."""
     path = folder / f"{name}.json"
     partial = path.with_suffix(".partial")
-    content = {"provenance": provenance, "rows": rows.round(6).to_dict("records")}
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    rounded = rows.round(6).astype(object)
+    content = {"provenance": provenance, "rows": rounded.where(rounded.notna(), None).to_dict("records")}
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(partial, path)
     return path
 

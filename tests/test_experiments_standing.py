@@ -119,6 +119,27 @@ def test_between_and_within_are_told_apart(made_up):
     assert noise["low"] < noise["correlation"] < noise["high"] and noise["low"] < 0 < noise["high"]
 
 
+def test_what_is_left_when_another_column_is_held_fixed():
+    table = of_forty(seed=1)
+    ranks = table[["m", "z", "test_accuracy"]].rank()
+    m, outcome = (ranks[name] - np.polyval(np.polyfit(ranks.z, ranks[name], 1), ranks.z) for name in ("m", "test_accuracy"))
+    found = standing.partial_correlation(table, "m", "z")
+    assert found["correlation"] == pytest.approx(np.corrcoef(m, outcome)[0, 1]) and found["recipes"] == 40
+    assert 0 < found["low"] < found["correlation"] < found["high"] < standing.between(table, "m")["high"]
+
+
+def test_an_interval_of_95_percent_contains_what_is_true_nearly_always():
+    found = [standing.partial_correlation(of_forty(seed), "echo", "z", resamples=400) for seed in range(30)]
+    assert 26 <= sum(one["low"] < 0 < one["high"] for one in found)  # beyond z, the echo of z knows nothing
+
+
+def of_forty(seed):
+    """Forty recipes whose accuracy follows z and m; ``echo`` follows z alone."""
+    z, own, chance, noise = np.random.default_rng(seed).normal(size=(4, 40))
+    return pd.DataFrame({"recipe": [f"r{k}" for k in range(40)], "z": z, "m": z + own, "test_accuracy": z + own + chance,
+                         "echo": z + 0.3 * noise})
+
+
 def test_more_seeds_of_the_same_recipes_do_not_narrow_the_interval(made_up):
     twice = pd.concat([made_up, made_up])
     widths = [(found := standing.between(table, "noise"))["high"] - found["low"] for table in (made_up, twice)]

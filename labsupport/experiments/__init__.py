@@ -15,20 +15,20 @@ from labsupport.experiments.scoring import Cards, scorecard
 from labsupport.experiments.sensitivity import (along_the_diagonal, box_slice, cost_table, definitions, finished,
                                                  hessian_table, manifold_table, naive_port, naive_table, repairs,
                                                  sharpness_table)
-from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid
+from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid, partial_correlation
 from labsupport.experiments.warm import (annealed, growing, iterates, paths, remedies, reverse, warm_runs,
                                          warm_start)
 
 __all__ = [
     "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
     "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
-    "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen", "closing_runs",
-    "closing_the_gap", "control_provenance", "correlations", "cost_table", "definitions", "dial_exponent",
-    "dial_map", "distances", "early_stopping", "edge_of_stability", "finished", "four_measures",
-    "generalization_gap", "gradient_cloud", "gradient_noise", "grid", "growing", "hessian_table",
-    "iterates", "long_run", "manifold_table", "minima", "naive_port", "naive_table", "negative_control",
-    "objective", "paths", "plain_minima", "planes", "record_as_many_updates", "record_negative_control",
-    "remedies", "repairs", "rescaled", "reverse", "scorecard", "sharpness_of", "sharpness_table",
-    "signal_and_noise", "slices", "spikes", "sweep_recipe", "sweep_runs", "throughput", "valley",
-    "warm_runs", "warm_start",
+    "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen",
+    "closing_runs", "closing_the_gap", "control_provenance", "correlations", "cost_table",
+    "definitions", "dial_exponent", "dial_map", "distances", "early_stopping", "edge_of_stability",
+    "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
+    "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
+    "naive_table", "negative_control", "objective", "partial_correlation", "paths", "plain_minima",
+    "planes", "record_as_many_updates", "record_negative_control", "remedies", "repairs", "rescaled",
+    "reverse", "scorecard", "sharpness_of", "sharpness_table", "signal_and_noise", "slices",
+    "spikes", "sweep_recipe", "sweep_runs", "throughput", "valley", "warm_runs", "warm_start",
 ]

@@ -123,6 +123,27 @@ def within(table: pd.DataFrame, measure: str, outcome: str = "test_accuracy", *,
     return _summary(float(pooled(sums)), pooled(sums[drawn]), table)
 
 
+def partial_correlation(table: pd.DataFrame, measure: str, given: str, outcome: str = "test_accuracy", *,
+                        resamples: int = 2000, seed: int = 0) -> dict[str, float]:
+    """`between` with the column ``given`` held fixed: what ``measure`` says of ``outcome`` that ``given`` does not.
+
+    The partial correlation of the ranks of the recipes' medians, (xy - xz yz) / sqrt((1 - xz^2)(1 - yz^2)) with z = ``given``.
+
+    >>> t = pd.DataFrame({"recipe": list("abcde"), "z": [1, 2, 3, 4, 5], "m": [2, 1, 4, 3, 5], "test_accuracy": [2, 1, 4, 3, 5]})
+    >>> partial_correlation(t, "m", "z")["correlation"]
+    1.0
+    """
+    middle = table.groupby("recipe")[[measure, outcome, given]].median().to_numpy()  # (recipes, 3)
+    drawn = np.random.default_rng(seed).integers(len(middle), size=(resamples, len(middle)))
+
+    def held_fixed(some):
+        xy, xz, yz = _spearman(some[..., [0, 1]]), _spearman(some[..., [0, 2]]), _spearman(some[..., [1, 2]])
+        with np.errstate(invalid="ignore", divide="ignore"):  # a draw in which one column follows ``given`` exactly
+            return (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+
+    return _summary(held_fixed(middle[None])[0], held_fixed(middle[drawn]), table)
+
+
 def _spearman(pairs: np.ndarray) -> np.ndarray:
     """(..., recipes, 2) -> (...): the correlation of the ranks."""
     from scipy.stats import rankdata  # half a second that the other chapters need not wait for
@@ -135,7 +156,8 @@ def _spearman(pairs: np.ndarray) -> np.ndarray:
 
 
 def _summary(value: float, draws: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
-    low, high = np.nanquantile(draws, [0.025, 0.975]) if np.isfinite(draws).any() else (np.nan, np.nan)
+    draws = draws[np.isfinite(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     return {"correlation": round(float(value), 10), "low": float(low), "high": float(high),
             "recipes": table["recipe"].nunique(), "runs": len(table)}
 
