@@ -176,6 +176,7 @@ FAULTS = [
     (skeleton.for_every_front_end, add("<details>\n<summary>Hint</summary>\nText **bold**\n</details>"), "blank line"),
     (skeleton.for_every_front_end, add("<details>\n<summary>A *hint*</summary>\n\nText\n\n</details>"), "summary"),
     (skeleton.for_every_front_end, add("<div>\n\nText\n\n</div>"), "<div>"),
+    (skeleton.for_every_front_end, add("8. A tenth is enough."), "shown as a list"),
     (skeleton.committed_outputs, not_run, "make outputs"),
     (skeleton.committed_outputs, outputs("plots.bars", new_output("error", ename="E", evalue="v")), "error output"),
     (skeleton.committed_outputs, outputs("plots.bars", new_output("stream", name="stderr", text="w")), "stderr"),

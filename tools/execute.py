@@ -1,7 +1,7 @@
 """Run notebooks, two at a time, and say how long each took.
 
     python -m tools.execute --copy-to _build/src      copies the book there and runs the copy
-    python -m tools.execute --in-place book/02-*.ipynb   refreshes committed outputs, then normalizes
+    python -m tools.execute --in-place book/02-*.ipynb   refreshes committed outputs
 
 A cell that fails ends the command with the notebook, the cell and the traceback. The chapter that gathers the
 other chapters' claims runs after all the others.
@@ -43,7 +43,7 @@ class Outcome:
     failure: str = ""
 
 
-def run(path: Path, normalize: bool = False, workers: int = 0) -> Outcome:
+def run(path: Path, workers: int = 0) -> Outcome:
     """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed; ``workers`` sets how many
     processes it may train in."""
     if workers:
@@ -64,8 +64,7 @@ def run(path: Path, normalize: bool = False, workers: int = 0) -> Outcome:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return Outcome(path.stem, time.perf_counter() - start, explain(path, notebook, error))
     seconds = time.perf_counter() - start
-    if normalize:
-        notebooks.normalize(notebook)
+    notebooks.normalize(notebook)
     notebooks.write(notebook, path)
     return Outcome(path.stem, seconds)
 
@@ -95,14 +94,14 @@ def explain(path: Path, notebook, error: Exception) -> str:
     return f"{path.name}, cell {index}:\n\n{source}\n\n{traceback}"
 
 
-def run_all(paths: list[Path], jobs: int = 2, normalize: bool = False, gather: bool = True) -> list[Outcome]:
+def run_all(paths: list[Path], jobs: int = 2, gather: bool = True) -> list[Outcome]:
     """Run the notebooks ``jobs`` at a time, the longest first; to ``gather`` claims, the one that does so after the rest, with
     all cores."""
     last = [path for path in paths if gather and GATHERS_CLAIMS.match(path.name)]
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
         for batch, workers in ((longest_first([path for path in paths if path not in last]), 0), (last, jobs)):
-            for future in as_completed([pool.submit(run, path, normalize, workers) for path in batch]):
+            for future in as_completed([pool.submit(run, path, workers) for path in batch]):
                 outcome = future.result()
                 print(f"  {outcome.name:<28}{outcome.seconds:6.0f} s{'   FAILED' * bool(outcome.failure)}", flush=True)
                 outcomes.append(outcome)
@@ -145,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--copy-to", type=Path, metavar="FOLDER", help="copy the book there and run the copy")
-    where.add_argument("--in-place", nargs="*", type=Path, metavar="NB", help="run and normalize these (default: all)")
+    where.add_argument("--in-place", nargs="*", type=Path, metavar="NB", help="run these where they are (default: all)")
     parser.add_argument("--scale", choices=["smoke", "laptop", "gpu"], help="sets LABSUPPORT_SCALE")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default: 2)")
     parser.add_argument("--cold", action="store_true", help="start from an empty run store, deleted afterwards")
@@ -164,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
             os.environ["LABSUPPORT_STORE"] = store
         print(f"Running {len(paths)} notebooks, {given.jobs} at a time", flush=True)
         start = time.perf_counter()
-        outcomes = run_all(paths, given.jobs, normalize=given.copy_to is None, gather=given.scale != "smoke")
+        outcomes = run_all(paths, given.jobs, gather=given.scale != "smoke")
         wall = time.perf_counter() - start
     print(f"  {'all of them':<28}{wall:6.0f} s", flush=True)
 

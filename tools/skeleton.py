@@ -316,6 +316,8 @@ def leftovers(source: str) -> Iterator[str]:
     for token in commonmark().parse(source):
         if token.type == "html_block":
             yield from html_problems(token.content)
+        elif token.type == "ordered_list_open" and token.attrGet("start") not in (None, 1):
+            yield f"a line that begins with \"{token.attrGet('start')}.\" is shown as a list; begin the sentence with a word"
         for child in token.children or []:
             if child.type == "html_inline":
                 yield from html_problems(child.content)
