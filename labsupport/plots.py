@@ -67,11 +67,11 @@ def band(table: pd.DataFrame, x: str, y: str, *, label: str = "", color: str = S
 
 
 def spread(values) -> str:
-    """Mean and standard deviation, as the book prints them.
+    """Mean and standard deviation, as the book prints them; a narrow column keeps the sign and its number together.
 
     >>> spread([1.0, 2.0, 3.0])
-    '2.00 ± 1.00'
+    '2.00 ±\\xa01.00'
     """
     values = np.asarray(values, dtype=float)
-    return f"{values.mean():.3g} ± {values.std(ddof=1):.2g}" if abs(values.mean()) >= 100 else \
-        f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
+    return f"{values.mean():.3g} ±\N{NO-BREAK SPACE}{values.std(ddof=1):.2g}" if abs(values.mean()) >= 100 else \
+        f"{values.mean():.2f} ±\N{NO-BREAK SPACE}{values.std(ddof=1):.2f}"

@@ -57,7 +57,7 @@ def test_the_readers_own_settings_are_left_alone():
     assert dict(plt.rcParams) == before
 
 
-@pytest.mark.parametrize("values, text", [([1.0, 2.0, 3.0], "2.00 ± 1.00"), ([386, 260, 512], "386 ± 1.3e+02")])
+@pytest.mark.parametrize("values, text", [([1.0, 2.0, 3.0], "2.00 ±\xa01.00"), ([386, 260, 512], "386 ±\xa01.3e+02")])
 def test_spread(values, text):
     assert plots.spread(values) == text
 
