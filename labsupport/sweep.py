@@ -13,7 +13,7 @@ from labsupport.training import Recipe, Runs
 
 @remember
 def trained(network: str, dataset: str, train_size: int | None, recipe: Recipe, seeds: tuple[int, ...],
-            checkpoints: tuple[int, ...] = (), x0=None, records: int = 40) -> Runs:
+            checkpoints: tuple[int, ...] = (), x0=None, records: int | Sequence[int] = 40) -> Runs:
     """One `training.train` by names alone, remembered."""
     loaded = data.load(dataset, train_size=train_size)
     return training.train(network, loaded, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
@@ -21,7 +21,7 @@ def trained(network: str, dataset: str, train_size: int | None, recipe: Recipe, 
 
 def run(network: str, dataset: str, recipes: Mapping[str, Recipe], seeds: int | Sequence[int] = 5, *,
         train_size: int | None = None, checkpoints: Sequence[int] = (), x0: Mapping | None = None,
-        records: int = 40) -> dict[str, Runs]:
+        records: int | Sequence[int] = 40) -> dict[str, Runs]:
     """Train one network by each of several recipes, from the same seeds; {name: Runs}.
 
     What was trained before, by any chapter, is read from the store. The rest is spread over `device.workers()`

@@ -136,7 +136,7 @@ def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: in
 
 
 def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds: int | Sequence[int] = 5, *,
-          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, records: int = 40,
+          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, records: int | Sequence[int] = 40,
           progress: bool = True) -> Runs:
     """Train one network from several seeds, all on the data's device.
 
@@ -149,7 +149,8 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
     checkpoints
         Epochs after which to keep the points; 0 is the start.
     records
-        About how many rows the history gets for each seed, besides the first and the last. 0: no history at all.
+        About how many rows the history gets for each seed, besides the first and the last; or the epochs after which to
+        record one. 0: no history at all.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not seeds:
         raise ValueError("There are no seeds. Give a number of seeds, such as 5, or a list such as [0, 1, 2].")
-    if records < 0:
+    if isinstance(records, int) and records < 0:
         raise ValueError(f"records is {records}; 0 or more are possible, and 0 keeps no history.")
     total = len(dataset.y_train)
     largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
@@ -209,11 +210,13 @@ class _Run:
         self.stepper = Stepper(on_train, recipe, self.x, seeds)
         largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
         self.epochs = recipe.epochs or math.ceil(recipe.steps / (len(on_train.labels) // largest))
-        self.every = max(1, math.ceil(self.epochs / records)) if records else None
+        self.recording = bool(records)
+        self.noted = range(0, self.epochs + 1, max(1, math.ceil(self.epochs / (records or 1)))) if isinstance(records, int) \
+            else frozenset(records)
         self.hint = torch.ones(len(seeds), device=self.where)  # training loss over mean batch loss, when last looked at
 
     def go(self, progress: bool) -> None:
-        if self.every:
+        if self.recording:
             self.record(0)
         bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
         random = any(isinstance(layer, nn.Dropout) for layer in self.network)
@@ -225,7 +228,7 @@ class _Run:
                 self.x[self.going] = self.stepper.points.detach()
                 self.complain(mean, epoch)
                 last = epoch == self.epochs or self.stepper.done == self.recipe.steps
-                if self.every and (last or epoch in self.keep or epoch % self.every == 0):
+                if self.recording and (last or epoch in self.keep or epoch in self.noted):
                     self.hint[self.going] = self.record(epoch) / mean
                 if epoch in self.keep:
                     self.kept[epoch] = self.x.clone()
@@ -265,14 +268,14 @@ class _Run:
         Small, ghost or augmented batches have a higher loss than the whole training set, so what counts is their loss
         times the proportion of the two that was last seen.
         """
-        if self.every and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
+        if self.recording and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
             return
         loss = self.on_train(self.x[self.going])
         self.hint[self.going] = loss.to(self.hint) / mean
         stays = (loss > self.recipe.stop_loss).tolist()
         if all(stays):
             return
-        if self.every and self.rows[-1]["epoch"].iloc[0] != epoch:
+        if self.recording and self.rows[-1]["epoch"].iloc[0] != epoch:
             self.record(epoch)
         self.going = [s for s, stay in zip(self.going, stays) if stay]
         self.stepper.keep(torch.tensor(stays, device=self.where))

@@ -251,7 +251,7 @@ def test_the_stop_is_found_at_the_first_epoch_that_earns_it(signals, changes):
         assert end == below[0] < recipe.epochs
 
 
-@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)])])
+@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)]), ((2, 5, 99), [0, 2, 5, 7])])
 def test_so_many_records_and_no_other_training(signals, records, epochs):
     recipe = Recipe(64, epochs=7)
     runs = quick("F0", signals, recipe, 2, records=records)

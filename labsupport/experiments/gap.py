@@ -14,6 +14,8 @@ from labsupport.training import HISTORY, Recipe, Runs
 
 #: What is kept of a finished run, one row a seed.
 MEASURED = HISTORY[1:]
+#: Epochs after which the sweep records: evenly spaced where the axis is logarithmic, 1, 2, 3, 4, 6, 8, 11, 16 and so on.
+RECORDED = tuple(sorted({round(2 ** (half / 2)) for half in range(21)}))
 
 
 def finals(runs: dict[str, Runs]) -> pd.DataFrame:
@@ -51,7 +53,7 @@ def sweep_runs() -> dict[str, Runs]:
     s = scale.current()
     known = {str(run.recipe.batch_size): run for run in minima().values()}
     others = {str(size): sweep_recipe(size) for size in s.batch_sizes if str(size) not in known}
-    known |= sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=16)
+    known |= sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=RECORDED)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 
 
