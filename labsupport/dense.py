@@ -25,7 +25,7 @@ class Block(NamedTuple):
     bias: str
     scale: str | None = None  # of a batch norm
     shift: str | None = None
-    eps: float = 0.0
+    norm: nn.BatchNorm1d | None = None  # asked for its eps
     relu: bool = False
 
 
@@ -43,8 +43,8 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
             continue
         elif isinstance(layer, nn.Linear) and layer.bias is not None:
             blocks.append(Block(f"{name}.weight", f"{name}.bias"))
-        elif isinstance(layer, nn.BatchNorm1d) and not ended and not blocks[-1].scale and not layer.track_running_stats:
-            blocks[-1] = blocks[-1]._replace(scale=f"{name}.weight", shift=f"{name}.bias", eps=layer.eps)
+        elif isinstance(layer, nn.BatchNorm1d) and not ended and not blocks[-1].norm and not layer.track_running_stats:
+            blocks[-1] = blocks[-1]._replace(scale=f"{name}.weight", shift=f"{name}.bias", norm=layer)
         elif isinstance(layer, nn.ReLU) and not ended:
             blocks[-1] = blocks[-1]._replace(relu=True)
         else:
@@ -69,19 +69,19 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     h, kept = inputs.flatten(2).transpose(1, 2), []  # activations are (S, features, B)
     for block in blocks:
         z = torch.baddbmm(at[block.bias].unsqueeze(2), at[block.weight], h)
-        out, norm = _normalize(block, at, z, shared) if block.scale else (z, ())
+        out, found = _normalize(block, at, z, shared) if block.norm else (z, ())
         out = out.relu_() if block.relu else out
-        kept.append((h, z, norm, out))
+        kept.append((h, z, found, out))
         h = out
     logs, wanted = torch.log_softmax(h, 1), labels.unsqueeze(1)
     losses = -logs.gather(1, wanted).squeeze(1).sum(1) / count
     back = torch.zeros_like(logs).scatter_(1, wanted, -1 / count)
     back = _aten._log_softmax_backward_data(back, logs, 1, logs.dtype)
-    for block, (h, z, norm, out) in zip(reversed(blocks), reversed(kept)):
+    for block, (h, z, found, out) in zip(reversed(blocks), reversed(kept)):
         if block.relu:
             _aten.threshold_backward.grad_input(back, out, 0, grad_input=back)
-        if block.scale:
-            back = _normalize_backward(block, at, slope, back, z, norm, shared)
+        if block.norm:
+            back = _normalize_backward(block, at, slope, back, z, found, shared)
         torch.sum(back, 2, out=slope[block.bias])
         torch.bmm(back, h.transpose(1, 2), out=slope[block.weight])
         if block is not blocks[0]:
@@ -95,10 +95,10 @@ def _normalize(block: Block, at: dict[str, Tensor], z: Tensor, shared: bool) -> 
         raise ValueError(ONE_SAMPLE)
     scale, shift = at[block.scale], at[block.shift]
     if shared:
-        norm = torch.native_layer_norm(z, z.shape[2:], None, None, block.eps)
+        norm = torch.native_layer_norm(z, z.shape[2:], None, None, block.norm.eps)
         return torch.addcmul(shift.unsqueeze(2), norm[0], scale.unsqueeze(2)), norm
     out, *moments = torch.native_batch_norm(z.view(1, -1, z.shape[2]), scale.reshape(-1), shift.reshape(-1), None, None,
-                                            True, 0.0, block.eps)
+                                            True, 0.0, block.norm.eps)
     return out.view(z.shape), tuple(moments)
 
 
@@ -114,7 +114,7 @@ def _normalize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Te
         return _aten.native_layer_norm_backward(back, z, z.shape[2:], mean, spread, None, None, [True, False, False])[0]
     flat = (1, -1, z.shape[2])
     back, of_scale, of_shift = _aten.native_batch_norm_backward(back.view(flat), z.view(flat), scale.reshape(-1), None, None,
-                                                                *norm, True, block.eps, [True, True, True])
+                                                                *norm, True, block.norm.eps, [True, True, True])
     slope[block.scale].copy_(of_scale.view(scale.shape))
     slope[block.shift].copy_(of_shift.view(scale.shape))
     return back.view(z.shape)
