@@ -27,6 +27,14 @@ def test_a_recorded_step_is_the_same_step(signals, monkeypatch):
     assert torch.allclose(recorded.x, eager.x, atol=1e-5)
 
 
+def test_the_written_out_gradient_is_autograds(signals):
+    x = training.start("F0", range(3)).cuda()
+    f = Objective("F0", signals.x_train, signals.y_train)
+    ours = f.gradient(x)
+    f.blocks = None
+    assert torch.allclose(ours, f.gradient(x), atol=1e-6)
+
+
 def test_recorded_steps_compose_with_sam_and_ghost_batches(signals, monkeypatch):
     recipe = Recipe(64, steps=20, sam_rho=0.05, ghost_batch=16)
     recorded = training.train("F0", signals, recipe, 2, progress=False)
