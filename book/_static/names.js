@@ -19,3 +19,10 @@ window.addEventListener("load", () =>
     }),
   ),
 );
+
+/* A found term whose anchor holds a dot, such as #term-Metric-2.1, is no selector until the dot is escaped. */
+window.addEventListener("DOMContentLoaded", () => {
+  if (typeof Search === "undefined") return;
+  const plain = Search.htmlToText;
+  Search.htmlToText = (page, anchor) => plain(page, anchor && "#" + CSS.escape(anchor.slice(1)));
+});
