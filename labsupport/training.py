@@ -210,13 +210,13 @@ class _Run:
         self.stepper = Stepper(on_train, recipe, self.x, seeds)
         largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
         self.epochs = recipe.epochs or math.ceil(recipe.steps / (len(on_train.labels) // largest))
-        self.recording = bool(records)
-        self.noted = range(0, self.epochs + 1, max(1, math.ceil(self.epochs / (records or 1)))) if isinstance(records, int) \
-            else frozenset(records)
+        if isinstance(records, int):
+            records = range(0, self.epochs + 1, max(1, math.ceil(self.epochs / records))) if records else ()
+        self.noted = records  # epochs to record; empty: no history at all
         self.hint = torch.ones(len(seeds), device=self.where)  # training loss over mean batch loss, when last looked at
 
     def go(self, progress: bool) -> None:
-        if self.recording:
+        if self.noted:
             self.record(0)
         bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
         random = any(isinstance(layer, nn.Dropout) for layer in self.network)
@@ -228,7 +228,7 @@ class _Run:
                 self.x[self.going] = self.stepper.points.detach()
                 self.complain(mean, epoch)
                 last = epoch == self.epochs or self.stepper.done == self.recipe.steps
-                if self.recording and (last or epoch in self.keep or epoch in self.noted):
+                if self.noted and (last or epoch in self.keep or epoch in self.noted):
                     self.hint[self.going] = self.record(epoch) / mean
                 if epoch in self.keep:
                     self.kept[epoch] = self.x.clone()
@@ -268,14 +268,14 @@ class _Run:
         Small, ghost or augmented batches have a higher loss than the whole training set, so what counts is their loss
         times the proportion of the two that was last seen.
         """
-        if self.recording and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
+        if self.noted and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
             return
         loss = self.on_train(self.x[self.going])
         self.hint[self.going] = loss.to(self.hint) / mean
         stays = (loss > self.recipe.stop_loss).tolist()
         if all(stays):
             return
-        if self.recording and self.rows[-1]["epoch"].iloc[0] != epoch:
+        if self.noted and self.rows[-1]["epoch"].iloc[0] != epoch:
             self.record(epoch)
         self.going = [s for s, stay in zip(self.going, stays) if stay]
         self.stepper.keep(torch.tensor(stays, device=self.where))
