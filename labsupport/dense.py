@@ -2,8 +2,10 @@
 
 In a batch of 32, much of a training step is not arithmetic but bookkeeping: a graph of forty nodes is built and walked,
 and each node keeps and copies what it may need. A chain of linear layers, batch norms and ReLUs needs no graph.
-The same kernels are called in the same order, so that even the rounding agrees wherever memory is laid out alike: on the
-CPU that made the book's outputs, F0's training takes the very path that autograd's gradients lead along.
+
+In training the same kernels are called in the same order, so that even the rounding agrees wherever memory is laid out
+alike: on the CPU that made the book's outputs, F0's training takes the very path that autograd's gradients lead along.
+An evaluation, which leads nowhere, has its batch norm written out too: all but a fifth of its time is matrix products.
 """
 
 from __future__ import annotations
@@ -53,6 +55,12 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
 
 
 @torch.no_grad()
+def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
+    """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
+    return _forward(blocks, layout.split(x), inputs.expand(len(x), *inputs.shape), True)[-1].out
+
+
+@torch.no_grad()
 def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor,
                        labels: Tensor) -> tuple[Tensor, Tensor]:
     """The cross-entropy of S models (S,) and its gradient (S, n), by one pass forward and one back.
@@ -66,55 +74,81 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     count = 1 if shared else labels.shape[1]
     gradient = torch.empty_like(x)
     at, slope = layout.split(x), layout.split(gradient)
-    h, kept = inputs.flatten(2).transpose(1, 2), []  # activations are (S, features, B)
-    for block in blocks:
-        z = torch.baddbmm(at[block.bias].unsqueeze(2), at[block.weight], h)
-        out, found = _normalize(block, at, z, shared) if block.norm else (z, ())
-        out = out.relu_() if block.relu else out
-        kept.append((h, z, found, out))
-        h = out
-    logs, wanted = torch.log_softmax(h, 1), labels.unsqueeze(1)
+    passed = _forward(blocks, at, inputs, shared)
+    logs, wanted = torch.log_softmax(passed[-1].out, 1), labels.unsqueeze(1)
     losses = -logs.gather(1, wanted).squeeze(1).sum(1) / count
     back = torch.zeros_like(logs).scatter_(1, wanted, -1 / count)
     back = _aten._log_softmax_backward_data(back, logs, 1, logs.dtype)
-    for block, (h, z, found, out) in zip(reversed(blocks), reversed(kept)):
+    for block, kept in zip(reversed(blocks), reversed(passed)):
         if block.relu:
-            _aten.threshold_backward.grad_input(back, out, 0, grad_input=back)
+            _aten.threshold_backward.grad_input(back, kept.out, 0, grad_input=back)
         if block.norm:
-            back = _normalize_backward(block, at, slope, back, z, found, shared)
+            undo = _standardize_backward if shared else _normalize_backward
+            back = undo(block, at, slope, back, kept)
         torch.sum(back, 2, out=slope[block.bias])
-        torch.bmm(back, h.transpose(1, 2), out=slope[block.weight])
+        torch.bmm(back, kept.h.transpose(1, 2), out=slope[block.weight])
         if block is not blocks[0]:
             back = torch.bmm(at[block.weight].transpose(1, 2), back)
     return losses, gradient
 
 
-def _normalize(block: Block, at: dict[str, Tensor], z: Tensor, shared: bool) -> tuple[Tensor, tuple]:
-    """Batch norm of z (S, C, B), and what its way back needs; in an evaluation by rows, as in `stack.forward`."""
-    if z.shape[2] < 2:
-        raise ValueError(ONE_SAMPLE)
-    scale, shift = at[block.scale], at[block.shift]
-    if shared:
-        norm = torch.native_layer_norm(z, z.shape[2:], None, None, block.norm.eps)
-        return torch.addcmul(shift.unsqueeze(2), norm[0], scale.unsqueeze(2)), norm
-    out, *moments = torch.native_batch_norm(z.view(1, -1, z.shape[2]), scale.reshape(-1), shift.reshape(-1), None, None,
-                                            True, 0.0, block.norm.eps)
-    return out.view(z.shape), tuple(moments)
+class Passed(NamedTuple):
+    """What a block's way back needs; activations are (S, features, B)."""
+
+    h: Tensor
+    z: Tensor
+    moments: tuple
+    out: Tensor
 
 
-def _normalize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor, z: Tensor,
-                        norm: tuple, shared: bool) -> Tensor:
-    """The gradient with respect to z; those of scale and shift are written to ``slope``. Overwrites what it is given."""
-    scale = at[block.scale]
-    if shared:
-        normal, mean, spread = norm
-        torch.sum(back, 2, out=slope[block.shift])
-        torch.sum(normal.mul_(back), 2, out=slope[block.scale])
-        back.mul_(scale.unsqueeze(2))
-        return _aten.native_layer_norm_backward(back, z, z.shape[2:], mean, spread, None, None, [True, False, False])[0]
-    flat = (1, -1, z.shape[2])
-    back, of_scale, of_shift = _aten.native_batch_norm_backward(back.view(flat), z.view(flat), scale.reshape(-1), None, None,
-                                                                *norm, True, block.norm.eps, [True, True, True])
+def _forward(blocks: tuple[Block, ...], at: dict[str, Tensor], inputs: Tensor, shared: bool) -> list[Passed]:
+    h, passed = inputs.flatten(2).transpose(1, 2), []
+    for block in blocks:
+        z = out = torch.baddbmm(at[block.bias].unsqueeze(2), at[block.weight], h)
+        moments = ()
+        if block.norm:
+            if z.shape[2] < 2:
+                raise ValueError(ONE_SAMPLE)
+            out, *moments = (_standardize if shared else _normalize)(block, at, z)
+        out = out.relu_() if block.relu else out
+        passed.append(Passed(h, z, tuple(moments), out))
+        h = out
+    return passed
+
+
+def _standardize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and one over the standard deviations;
+    z is left with its mean taken off."""
+    z.sub_(z.mean(2, keepdim=True))
+    spread = torch.linalg.vector_norm(z, dim=2, keepdim=True)
+    over = spread.square_().div_(z.shape[2]).add_(block.norm.eps).rsqrt_()  # one over the standard deviation
+    return (z * (over * at[block.scale].unsqueeze(2))).add_(at[block.shift].unsqueeze(2)), over
+
+
+def _standardize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor,
+                          kept: Passed) -> Tensor:
+    """The gradient with respect to z; those of scale and shift are written to ``slope``. Overwrites all it is given."""
+    z, (over,), samples = kept.z, kept.moments, kept.z.shape[2]
+    pull = torch.mul(z, back, out=kept.out).sum(2, keepdim=True).mul_(over)
+    push = back.sum(2, keepdim=True)
+    slope[block.scale].copy_(pull.squeeze(2))
+    slope[block.shift].copy_(push.squeeze(2))
+    back.sub_(z.mul_(over * pull / samples)).sub_(push / samples)
+    return back.mul_(over * at[block.scale].unsqueeze(2))
+
+
+def _normalize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, ...]:
+    """Batch norm of z (S, C, B) in training, by torch's own kernel, and the moments that its way back needs."""
+    out, *moments = torch.native_batch_norm(z.view(1, -1, z.shape[2]), at[block.scale].reshape(-1),
+                                            at[block.shift].reshape(-1), None, None, True, 0.0, block.norm.eps)
+    return out.view(z.shape), *moments
+
+
+def _normalize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
+    """As `_standardize_backward`; leaves what it is given."""
+    scale, flat = at[block.scale], (1, -1, back.shape[2])
+    found, of_scale, of_shift = _aten.native_batch_norm_backward(
+        back.view(flat), kept.z.view(flat), scale.reshape(-1), None, None, *kept.moments, True, block.norm.eps, [True] * 3)
     slope[block.scale].copy_(of_scale.view(scale.shape))
     slope[block.shift].copy_(of_shift.view(scale.shape))
-    return back.view(z.shape)
+    return found.view(back.shape)

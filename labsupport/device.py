@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -12,7 +14,8 @@ import torch
 from labsupport import __version__
 
 #: Networks with fewer parameters than this run on one thread: on two shared cores, two threads were seen to
-#: wait for each other for up to 300 ms a step. A second core is better used by a second process (`sweep`).
+#: wait for each other for up to 300 ms a step. A second core is better used by a second process (`sweep`), or in an
+#: evaluation by the next model (`side_by_side`).
 TINY = 200_000
 
 
@@ -69,13 +72,16 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def threads_for(n: int):
-    """Run the block on one thread if a network of ``n`` parameters is tiny; restore the number afterwards."""
+    """Run the block on one thread if a network of ``n`` parameters is tiny; restore the number afterwards.
+
+    Yields the number of threads that the block may run `side_by_side`: 1 unless the network is tiny.
+    """
     keep_freed_memory()
     before = torch.get_num_threads()
     if n < TINY and before != 1:
         torch.set_num_threads(1)
     try:
-        yield
+        yield before if n < TINY else 1
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
@@ -85,12 +91,27 @@ def threads_for(n: int):
 def measuring(n: int):
     """As `threads_for`, and with full float32 products: TF32 rounds to 10 bits, and sharpness is a small difference."""
     products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    with threads_for(n):
+    with threads_for(n) as lanes:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         try:
-            yield
+            yield lanes
         finally:
             torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
+
+
+def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int) -> None:
+    """``function`` of every task, on ``lanes`` threads of Python; an error in one is raised here.
+
+    One thread computes a task from first to last, so its numbers do not depend on ``lanes``, and nobody waits for anybody
+    until all is done. Torch lets go of Python's lock while it computes.
+    """
+    tasks = list(tasks)
+    if min(lanes, len(tasks)) < 2:
+        for task in tasks:
+            function(task)
+    else:
+        with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(function, tasks))
 
 
 def training_precision(where: torch.device, *, convolutions: bool) -> torch.dtype:

@@ -8,6 +8,7 @@ Dropout is off. Sums over chunks are kept in float64, because sharpness is a sma
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -127,11 +128,15 @@ class Objective:
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
         right = torch.zeros_like(loss)
-        with torch.no_grad(), devices.measuring(self.n):
-            for rows, part in self._pieces(len(points)):
+
+        @torch.no_grad()
+        def look(rows: slice) -> None:
+            for part in self._parts:
                 logits = self._logits(points[rows], part, rows)
                 loss[rows] += summed_loss(logits, self.labels[part]).double()
                 right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)  # as argmax, many times faster
+
+        self._for_all(len(points), look)
         loss, right = loss / len(self.labels), 100 * right / len(self.labels)
         return (loss, right) if x.dim() == 2 else (loss[0], right[0])
 
@@ -144,11 +149,14 @@ class Objective:
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
         gradient = torch.zeros_like(points)
-        with devices.measuring(self.n):
-            for rows, part in self._pieces(len(points)):
+
+        def differentiate(rows: slice) -> None:
+            for part in self._parts:
                 sums, slopes = self._one_pass(points[rows], part, rows)
                 loss[rows] += sums.double()
                 gradient[rows] += slopes
+
+        self._for_all(len(points), differentiate)
         loss, gradient = loss / len(self.labels), gradient / len(self.labels)
         return (loss, gradient) if x.dim() == 2 else (loss[0], gradient[0])
 
@@ -157,9 +165,9 @@ class Objective:
         point = self._points(x)
         product = torch.zeros_like(point)
         with devices.measuring(self.n), torch.enable_grad():
-            for rows, part in self._pieces(1):
+            for part in self._parts:
                 leaf = point.detach().requires_grad_()
-                loss = summed_loss(self._logits(leaf, part, rows), self.labels[part]).sum()
+                loss = summed_loss(self._logits(leaf, part, slice(0, 1)), self.labels[part]).sum()
                 (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
                 product += torch.autograd.grad((gradient * v).sum(), leaf)[0]
         return (product / len(self.labels)).view_as(x)
@@ -168,9 +176,9 @@ class Objective:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
         points = self._points(x)
         with torch.no_grad(), devices.measuring(self.n):
-            rows = [torch.cat([self._logits(points[s:s + 1], part, slice(s, s + 1)) for part in
-                               chunks(len(self.labels), self.chunk)], 2) for s in range(len(points))]
-        out = torch.cat(rows).transpose(1, 2)
+            rows = [slice(s, s + 1) for s in range(len(points))]
+            found = [torch.cat([self._logits(points[row], part, row) for part in self._parts], 2) for row in rows]
+        out = torch.cat(found).transpose(1, 2)
         return out if x.dim() == 2 else out[0]
 
     # -- variants -------------------------------------------------------------------------------------------
@@ -189,7 +197,7 @@ class Objective:
         with torch.no_grad(), devices.measuring(self.n):
             for point in points.split(1):
                 moments: dict[str, list[Tensor]] = {}
-                for part in chunks(len(self.labels), self.chunk):
+                for part in self._parts:
                     found: dict[str, Statistics] = {}
                     forward(self.network, self.layout, point, self.inputs[part], shared=True, observe=found)
                     share = (part.stop - part.start) / len(self.labels)
@@ -216,12 +224,17 @@ class Objective:
             raise ValueError(f"The statistics were frozen for {count} models; x has {len(points)} rows.")
         return points
 
-    def _pieces(self, models: int):
-        """(rows of models, slice of samples) pairs that together cover everything once."""
+    @property
+    def _parts(self) -> list[slice]:
+        """The samples that share batch-norm statistics."""
+        return chunks(len(self.labels), self.chunk)
+
+    def _for_all(self, models: int, function: Callable[[slice], None]) -> None:
+        """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
         size = together(self.network, self.n, self.device, models, min(self.chunk, len(self.labels)))
-        for start in range(0, models, size):
-            for part in chunks(len(self.labels), self.chunk):
-                yield slice(start, min(start + size, models)), part
+        groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
+        with devices.measuring(self.n) as lanes:
+            devices.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
 
     def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
         """Loss and gradient, summed over the samples of ``part``."""
@@ -234,6 +247,8 @@ class Objective:
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
         frozen = self.frozen
+        if self.blocks and frozen is None and not points.requires_grad:
+            return dense.logits(self.blocks, self.layout, points, self.inputs[part])
         if frozen is not None and next(iter(frozen.values()))[0].shape[0] > 1:
             frozen = {k: (m[rows], v[rows]) for k, (m, v) in frozen.items()}
         elif frozen is not None:

@@ -1,6 +1,7 @@
 """Which device, how many threads, and that whatever is changed is put back."""
 
 import platform
+import threading
 
 import pytest
 import torch
@@ -44,6 +45,41 @@ def test_tiny_networks_run_on_one_thread_and_large_ones_do_not():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_only_tiny_networks_leave_threads_for_others(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with device.measuring(device.TINY - 1) as lanes:
+            assert lanes == threads
+        with device.measuring(device.TINY) as lanes:
+            assert lanes == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("lanes, used", [(1, 1), (2, 2), (8, 3)])
+def test_every_task_is_done_once_and_lanes_work_at_the_same_time(lanes, used):
+    meet, done = threading.Barrier(used), []
+
+    def task(k):
+        meet.wait(timeout=30)  # breaks unless so many are at work at once
+        done.append(k)
+
+    device.side_by_side(task, range(used), lanes)
+    assert sorted(done) == list(range(used))
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_an_error_in_one_task_is_raised(lanes):
+    def task(k):
+        if k == 1:
+            raise KeyError("in one of them")
+
+    with pytest.raises(KeyError, match="in one of them"):
+        device.side_by_side(task, range(3), lanes)
 
 
 def test_measures_switch_tf32_off_and_back():
