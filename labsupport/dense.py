@@ -138,17 +138,17 @@ def _standardize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, 
 
 
 def _normalize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, ...]:
-    """Batch norm of z (S, C, B) in training, by torch's own kernel, and the moments that its way back needs."""
-    out, *moments = torch.native_batch_norm(z.view(1, -1, z.shape[2]), at[block.scale].reshape(-1),
-                                            at[block.shift].reshape(-1), None, None, True, 0.0, block.norm.eps)
-    return out.view(z.shape), *moments
+    """Batch norm of z (S, C, B) in training, by torch's own kernel, and what that wants on its way back."""
+    scale, shift = at[block.scale].flatten(), at[block.shift].flatten()
+    out, mean, over = torch.native_batch_norm(z.view(1, -1, z.shape[2]), scale, shift, None, None, True, 0.0, block.norm.eps)
+    return out.view(z.shape), scale, mean, over
 
 
 def _normalize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
     """As `_standardize_backward`; leaves what it is given."""
-    scale, flat = at[block.scale], (1, -1, back.shape[2])
+    flat, (scale, mean, over) = (1, -1, back.shape[2]), kept.moments
     found, of_scale, of_shift = _aten.native_batch_norm_backward(
-        back.view(flat), kept.z.view(flat), scale.reshape(-1), None, None, *kept.moments, True, block.norm.eps, [True] * 3)
-    slope[block.scale].copy_(of_scale.view(scale.shape))
-    slope[block.shift].copy_(of_shift.view(scale.shape))
+        back.view(flat), kept.z.view(flat), scale, None, None, mean, over, True, block.norm.eps, [True] * 3)
+    slope[block.scale].copy_(of_scale.view(at[block.scale].shape))
+    slope[block.shift].copy_(of_shift.view(at[block.scale].shape))
     return found.view(back.shape)
