@@ -13,7 +13,7 @@ from benchmarks.table import rows
 from labsupport import device, provenance
 
 
-def main(pairs: Annotated[int, typer.Option(help="pairs of runs per row; 5 for a figure to print")] = 5,
+def main(pairs: Annotated[int, typer.Option(help="pairs of runs per row at least; 5 for a figure to print")] = 5,
          only: Annotated[str, typer.Option(help="rows whose name contains this; nothing is written then")] = "",
          write: Annotated[bool, typer.Option(help="commit the tables to labsupport/results, and fill book/speed.md")] = True
          ) -> None:
@@ -32,12 +32,12 @@ def main(pairs: Annotated[int, typer.Option(help="pairs of runs per row; 5 for a
         wanted = row.wanted[kind]
         found.append({"what": row.what, "against": row.baseline, "ratio": ratio.median, "low": ratio.low, "high": ratio.high,
                       "wanted": wanted, "seconds_baseline": ratio.seconds[0], "seconds_ours": ratio.seconds[1],
-                      "share": share, "possible": ratio.median / share})
+                      "pairs": ratio.pairs, "share": share, "possible": ratio.median / share})
         print(f"{row.what:<34} {row.baseline:<24} {ratio.median:>6.2f} {ratio.low:>6.2f}-{ratio.high:<6.2f} {wanted:>7g} "
               f"{share:>8.0%}", flush=True)
     if only or not write:
         return
-    about = provenance.here(pairs=pairs, peak_gflops={str(p).removeprefix("torch."): round(rate / 1e9) for p, rate in peaks.items()})
+    about = provenance.here(peak_gflops={str(p).removeprefix("torch."): round(rate / 1e9) for p, rate in peaks.items()})
     provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
     provenance.write(f"growth-{kind}", growth.table(), provenance.here())
     print(f"\nWritten: speed-{kind}.json and growth-{kind}.json in labsupport/results, and {page.write().name}.")

@@ -19,9 +19,9 @@ HEAD = """\
 *Is it worth learning these tools, if a loop over modules does the same?*
 
 A comparison is fair when both programs do the same work and meet the same weather. So both run in one process, in
-turns, first one and then the other and the next time round, each at least five times after a warm-up. What counts is
-the **ratio** of their times, pair by pair: the median of the ratios, and the lowest and the highest. Seconds say more
-about the machine than about the program.
+turns, first one and then the other and the next time round, each at least five times after a warm-up, and short ones
+more often. What counts is the **ratio** of their times, pair by pair: the median of the ratios, and the lowest and the
+highest. Seconds say more about the machine than about the program.
 
 The *plain loop* is what you would write: a `DataLoader`, a module, an optimizer, one seed after another. The *tuned
 loop* has the fused optimizer too, and workers that prepare the images. Nobody evaluates anything while the clock runs.
@@ -29,7 +29,7 @@ In the rows on sharpness both searches make the same number of evaluations, and 
 maximum.
 
 **Share of the peak** compares the arithmetic that a step cannot avoid with the rate at which the same machine
-multiplies two large matrices. A step that reaches 100 percent cannot be made faster; one that reaches 50 percent can at
+multiplies two large matrices with all its cores. A step that reaches 100 percent cannot be made faster; one that reaches 50 percent can at
 most double. *Possible* is the ratio that would be reached at 100 percent.
 
 Nothing on this page is typed by hand. `make bench` measures and writes it.
@@ -64,7 +64,7 @@ def section(kind: str) -> str:
             "| what | against | ratio | range | asked for | share of the peak | possible |", "|---|---|---:|---:|---:|---:|---:|",
             *map(line, rows.itertuples()), "",
             f"Measured {about['date']} at commit {about['commit']}, Python {about['python']}, torch {about['torch']}, "
-            f"{about['pairs']} pairs a row."]
+            f"{rows.pairs.min()} to {rows.pairs.max()} pairs a row."]
     missed = rows[rows.ratio < rows.wanted]
     if len(missed):
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())

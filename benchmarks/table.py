@@ -18,6 +18,10 @@ from labsupport.sharpness import sharpness
 from labsupport.training import Recipe
 
 
+#: A row whose pairs take less than this together gets more of them.
+SECONDS = 30.0
+
+
 @dataclass(frozen=True)
 class Arms:
     """What a row runs: ``baseline`` and ``ours``; how many floating-point operations ``ours`` needs (0: not counted), in
@@ -41,7 +45,7 @@ class Row:
 
     def measure(self, pairs: int) -> tuple[Ratio, Arms]:
         arms = self.arms()
-        ratio = compare(arms.baseline, arms.ours, pairs=pairs)
+        ratio = compare(arms.baseline, arms.ours, pairs=pairs, seconds=SECONDS)
         if arms.quality:
             arms.quality()
         return ratio, arms
@@ -63,7 +67,7 @@ def _both_regimes(tuned: bool) -> Arms:
         for recipe in recipes.values():
             plain.train("F0", dataset, recipe, 5, tuned=tuned)
 
-    return Arms(baseline, ours)
+    return Arms(baseline, ours, sum(5 * r.epochs * limits.work("F0", dataset, r.batch_size) for r in recipes.values()))
 
 
 def _epochs(network: str, name: str, *, seeds: int, train_size: int | None, tuned: bool, batch: int = 256) -> Arms:
@@ -112,7 +116,8 @@ def _sharpness(network: str, name: str, train_size: int | None, *, module: bool 
         reached = ours().f_max
         assert (reached >= highest.to(reached) * (1 - 1e-6)).all(), f"{reached} was found, the baseline found {highest}"
 
-    return Arms(baseline, ours, quality=quality)
+    evaluations = seeds * int(spent.min())  # beside the two in float64 with which every search begins and ends
+    return Arms(baseline, ours, evaluations * limits.work(network, dataset, 400), quality=quality)
 
 
 def _curvature() -> Arms:

@@ -57,7 +57,7 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
 @torch.no_grad()
 def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
     """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
-    return _forward(blocks, layout.split(x), inputs.expand(len(x), *inputs.shape), True)[-1].out
+    return _forward(blocks, layout.split(x), inputs.expand(len(x), *inputs.shape), True)
 
 
 @torch.no_grad()
@@ -74,8 +74,8 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     count = 1 if shared else labels.shape[1]
     gradient = torch.empty_like(x)
     at, slope = layout.split(x), layout.split(gradient)
-    passed = _forward(blocks, at, inputs, shared)
-    logs, wanted = torch.log_softmax(passed[-1].out, 1), labels.unsqueeze(1)
+    passed: list[Passed] = []
+    logs, wanted = torch.log_softmax(_forward(blocks, at, inputs, shared, passed), 1), labels.unsqueeze(1)
     losses = -logs.gather(1, wanted).squeeze(1).sum(1) / count
     back = torch.zeros_like(logs).scatter_(1, wanted, -1 / count)
     back = _aten._log_softmax_backward_data(back, logs, 1, logs.dtype)
@@ -101,28 +101,34 @@ class Passed(NamedTuple):
     out: Tensor
 
 
-def _forward(blocks: tuple[Block, ...], at: dict[str, Tensor], inputs: Tensor, shared: bool) -> list[Passed]:
-    h, passed = inputs.flatten(2).transpose(1, 2), []
+def _forward(blocks: tuple[Block, ...], at: dict[str, Tensor], inputs: Tensor, shared: bool,
+             passed: list[Passed] | None = None) -> Tensor:
+    """The outputs; what the way back needs is added to ``passed``, where there is one."""
+    h = inputs.flatten(2).transpose(1, 2)
     for block in blocks:
         z = out = torch.baddbmm(at[block.bias].unsqueeze(2), at[block.weight], h)
         moments = ()
         if block.norm:
             if z.shape[2] < 2:
                 raise ValueError(ONE_SAMPLE)
-            out, *moments = (_standardize if shared else _normalize)(block, at, z)
+            out, *moments = _standardize(block, at, z, passed is None) if shared else _normalize(block, at, z)
         out = out.relu_() if block.relu else out
-        passed.append(Passed(h, z, tuple(moments), out))
+        if passed is not None:
+            passed.append(Passed(h, z, tuple(moments), out))
         h = out
-    return passed
+    return h
 
 
-def _standardize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and one over the standard deviations;
-    z is left with its mean taken off."""
+def _standardize(block: Block, at: dict[str, Tensor], z: Tensor, in_place: bool) -> tuple[Tensor, Tensor]:
+    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and one over the standard deviations.
+
+    z becomes the outcome if ``in_place``, else it is left with its mean taken off.
+    """
     z.sub_(z.mean(2, keepdim=True))
     spread = torch.linalg.vector_norm(z, dim=2, keepdim=True)
     over = spread.square_().div_(z.shape[2]).add_(block.norm.eps).rsqrt_()  # one over the standard deviation
-    return (z * (over * at[block.scale].unsqueeze(2))).add_(at[block.shift].unsqueeze(2)), over
+    factor = over * at[block.scale].unsqueeze(2)
+    return (z.mul_(factor) if in_place else z * factor).add_(at[block.shift].unsqueeze(2)), over
 
 
 def _standardize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor,

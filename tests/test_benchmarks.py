@@ -37,6 +37,17 @@ def test_arms_take_turns_and_the_ratio_is_the_baselines_over_ours(monkeypatch):
     assert (found.median, found.low, found.high, found.seconds) == (3.0, 3.0, 3.0, (3.0, 1.0))
 
 
+def test_short_arms_get_more_pairs(monkeypatch):
+    now = [0.0]
+
+    def arm():
+        now[0] += 1
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    assert compare(arm, arm, pairs=3, seconds=9).pairs == 5
+    assert compare(arm, arm, pairs=3, seconds=2).pairs == 3
+
+
 def test_no_pairs_no_ratio():
     with pytest.raises(ValueError, match="pairs is 0"):
         compare(int, int, pairs=0)
@@ -107,8 +118,8 @@ def test_the_page_shows_what_is_committed():
 
 def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
     rows = pd.DataFrame([{"what": "F0", "against": "plain loop", "ratio": 1.5, "low": 1.4, "high": 1.6, "wanted": 5.0,
-                          "share": math.nan, "possible": math.nan}])
-    about = {**provenance.here(pairs=5), "machine": "a test"}
+                          "pairs": 5, "share": math.nan, "possible": math.nan}])
+    about = {**provenance.here(), "machine": "a test"}
     monkeypatch.setattr(page, "committed", lambda name: (rows, about) if name == "speed-cpu" else None)
     text = page.section("cpu")
     assert "| F0 | plain loop | **1.5** | 1.4 to 1.6 | 5 |  |  |" in text
