@@ -34,8 +34,8 @@ class Layout:
 
     def split(self, x: Tensor) -> dict[str, Tensor]:
         """x (S, n) -> {name: (S, *shape)}, views of x."""
-        return {k: part.unflatten(1, shape) for k, shape, part in
-                zip(self.names, self.shapes, x.split(self.sizes, dim=1))}
+        parts = x.split(self.sizes, dim=1)
+        return {k: part if len(shape) == 1 else part.view(-1, *shape) for k, shape, part in zip(self.names, self.shapes, parts)}
 
 
 #: What batch norm says to a batch of one.

@@ -109,7 +109,8 @@ class Stepper:
         return torch.where(finite, gradient, 0.0)
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        inputs, labels = self.data.inputs[chosen], self.data.labels[chosen]
+        rows = chosen.flatten()  # a selection of rows is copied row by row; indices in two dimensions, number by number
+        inputs, labels = (t.index_select(0, rows).unflatten(0, chosen.shape) for t in (self.data.inputs, self.data.labels))
         if self.recipe.augment:
             change = pieces.AUGMENTATIONS[self.recipe.augment]
             inputs = torch.stack([change(rows, noise) for rows, noise in zip(inputs, self.noise)])
