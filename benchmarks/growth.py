@@ -69,6 +69,7 @@ def table() -> pd.DataFrame:
 def draw(found: pd.DataFrame, title: str):
     """Four panels, both axes logarithmic."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     from labsupport import plots
 
@@ -78,6 +79,8 @@ def draw(found: pd.DataFrame, title: str):
         for marker, (curve, rows) in zip("os", found[found.panel == panel].groupby("curve", sort=False)):
             ax.loglog(rows.x, rows.milliseconds, marker=marker, label=curve)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
         if panel != "n":
             places = sorted(found[found.panel == panel].x.unique())

@@ -29,8 +29,9 @@ In the rows on sharpness both searches make the same number of evaluations, and 
 maximum.
 
 **Share of the peak** compares the arithmetic that a step cannot avoid with the rate at which the same machine
-multiplies two large matrices with all its cores. A step that reaches 100 percent cannot be made faster; one that reaches 50 percent can at
-most double. *Possible* is the ratio that would be reached at 100 percent.
+multiplies two large matrices with all its cores. A step that reaches 100 percent cannot be made faster; one that
+reaches 50 percent can at most double. *Possible* is the ratio that would be reached at 100 percent. F0 is so small that
+each of its models is computed by a single thread: on two cores, one model alone cannot pass 50 percent.
 
 Nothing on this page is typed by hand. `make bench` measures and writes it.
 """
