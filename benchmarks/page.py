@@ -59,7 +59,7 @@ def section(kind: str) -> str:
     """One kind of machine: its table and its figure."""
     found = committed(f"speed-{kind}")
     if found is None:
-        return f"\n## {KINDS[kind]}\n\nNot measured yet. On a machine that has one: `make bench`.\n"
+        return f"\n## {KINDS[kind]}\n\nNot measured yet. On a machine that has one: `make gpu`.\n"
     rows, about = found
     text = ["", f"## {KINDS[kind]}: {about['machine']}", "",
             "| what | against | ratio | range | asked for | share of the peak | possible |", "|---|---|---:|---:|---:|---:|---:|",
