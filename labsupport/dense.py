@@ -5,7 +5,7 @@ and each node keeps and copies what it may need. A chain of linear layers, batch
 
 In training the same kernels are called in the same order, so that even the rounding agrees wherever memory is laid out
 alike: on the CPU that made the book's outputs, F0's training takes the very path that autograd's gradients lead along.
-An evaluation, which leads nowhere, has its batch norm written out too: all but a fifth of its time is matrix products.
+An evaluation, which leads nowhere, has its batch norm written out too, so that matrix products are most of its time.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
             _aten.threshold_backward.grad_input(back, kept.out, 0, grad_input=back)
         if block.norm:
             undo = _standardize_backward if shared else _normalize_backward
-            back = undo(block, at, slope, back, kept)
+            back = undo(block, slope, back, kept)
         torch.sum(back, 2, out=slope[block.bias])
         torch.bmm(back, kept.h.transpose(1, 2), out=slope[block.weight])
         if block is not blocks[0]:
@@ -119,8 +119,9 @@ def _forward(blocks: tuple[Block, ...], at: dict[str, Tensor], inputs: Tensor, s
     return h
 
 
-def _standardize(block: Block, at: dict[str, Tensor], z: Tensor, in_place: bool) -> tuple[Tensor, Tensor]:
-    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and one over the standard deviations.
+def _standardize(block: Block, at: dict[str, Tensor], z: Tensor, in_place: bool) -> tuple[Tensor, ...]:
+    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and what its way back wants: one over the
+    standard deviations, and that times the scale.
 
     z becomes the outcome if ``in_place``, else it is left with its mean taken off.
     """
@@ -128,19 +129,18 @@ def _standardize(block: Block, at: dict[str, Tensor], z: Tensor, in_place: bool)
     spread = torch.linalg.vector_norm(z, dim=2, keepdim=True)
     over = spread.square_().div_(z.shape[2]).add_(block.norm.eps).rsqrt_()  # one over the standard deviation
     factor = over * at[block.scale].unsqueeze(2)
-    return (z.mul_(factor) if in_place else z * factor).add_(at[block.shift].unsqueeze(2)), over
+    return (z.mul_(factor) if in_place else z * factor).add_(at[block.shift].unsqueeze(2)), over, factor
 
 
-def _standardize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor,
-                          kept: Passed) -> Tensor:
+def _standardize_backward(block: Block, slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
     """The gradient with respect to z; those of scale and shift are written to ``slope``. Overwrites all it is given."""
-    z, (over,), samples = kept.z, kept.moments, kept.z.shape[2]
+    z, (over, factor), samples = kept.z, kept.moments, kept.z.shape[2]
     pull = torch.mul(z, back, out=kept.out).sum(2, keepdim=True).mul_(over)
     push = back.sum(2, keepdim=True)
     slope[block.scale].copy_(pull.squeeze(2))
     slope[block.shift].copy_(push.squeeze(2))
     back.sub_(z.mul_(over * pull / samples)).sub_(push / samples)
-    return back.mul_(over * at[block.scale].unsqueeze(2))
+    return back.mul_(factor)
 
 
 def _normalize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, ...]:
@@ -150,11 +150,11 @@ def _normalize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, 
     return out.view(z.shape), scale, mean, over
 
 
-def _normalize_backward(block: Block, at: dict[str, Tensor], slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
+def _normalize_backward(block: Block, slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
     """As `_standardize_backward`; leaves what it is given."""
     flat, (scale, mean, over) = (1, -1, back.shape[2]), kept.moments
     found, of_scale, of_shift = _aten.native_batch_norm_backward(
         back.view(flat), kept.z.view(flat), scale, None, None, mean, over, True, block.norm.eps, [True] * 3)
-    slope[block.scale].copy_(of_scale.view(at[block.scale].shape))
-    slope[block.shift].copy_(of_shift.view(at[block.scale].shape))
+    slope[block.scale].copy_(of_scale.view(slope[block.scale].shape))
+    slope[block.shift].copy_(of_shift.view(slope[block.shift].shape))
     return found.view(back.shape)

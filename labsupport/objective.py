@@ -207,7 +207,7 @@ class Objective:
                         second += share * (variance + mean**2)
                 rows.append({name: (first, second - first**2) for name, (first, second) in moments.items()})
         seen = {name: tuple(torch.cat(pair) for pair in zip(*(row[name] for row in rows))) for name in rows[0]}
-        return self._variant(frozen=seen)
+        return self._variant(frozen=seen, blocks=None)  # batch norm written out knows no other statistics than its own
 
     def _variant(self, **changes) -> Objective:
         other = copy.copy(self)
@@ -238,7 +238,7 @@ class Objective:
 
     def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
         """Loss and gradient, summed over the samples of ``part``."""
-        if self.blocks and self.frozen is None:
+        if self.blocks:
             return dense.value_and_gradient(self.blocks, self.layout, points, self.inputs[part], self.labels[part])
         leaf = points.detach().requires_grad_()
         with torch.enable_grad():
@@ -246,9 +246,9 @@ class Objective:
             return sums.detach(), torch.autograd.grad(sums.sum(), leaf)[0]
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
-        frozen = self.frozen
-        if self.blocks and frozen is None and not points.requires_grad:
+        if self.blocks and not points.requires_grad:
             return dense.logits(self.blocks, self.layout, points, self.inputs[part])
+        frozen = self.frozen
         if frozen is not None and next(iter(frozen.values()))[0].shape[0] > 1:
             frozen = {k: (m[rows], v[rows]) for k, (m, v) in frozen.items()}
         elif frozen is not None:

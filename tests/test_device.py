@@ -31,33 +31,25 @@ def test_describe_is_one_line_with_scale_and_versions(monkeypatch):
     assert "\n" not in line and "scale: smoke" in line and torch.__version__ in line
 
 
-def test_tiny_networks_run_on_one_thread_and_large_ones_do_not():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with device.threads_for(device.TINY - 1):
-            assert torch.get_num_threads() == 1
+def test_tiny_networks_run_on_one_thread_and_large_ones_do_not(set_threads):
+    set_threads(2)
+    with device.threads_for(device.TINY - 1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with device.threads_for(device.TINY):
         assert torch.get_num_threads() == 2
-        with device.threads_for(device.TINY):
-            assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), device.threads_for(10):
-            raise KeyError  # an error inside restores the number too
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
+    with pytest.raises(KeyError), device.threads_for(10):
+        raise KeyError  # an error inside restores the number too
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_only_tiny_networks_leave_threads_for_others(threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with device.measuring(device.TINY - 1) as lanes:
-            assert lanes == threads
-        with device.measuring(device.TINY) as lanes:
-            assert lanes == 1
-    finally:
-        torch.set_num_threads(before)
+def test_only_tiny_networks_leave_threads_for_others(set_threads, threads):
+    set_threads(threads)
+    with device.measuring(device.TINY - 1) as lanes:
+        assert lanes == threads
+    with device.measuring(device.TINY) as lanes:
+        assert lanes == 1
 
 
 @pytest.mark.parametrize("lanes, used", [(1, 1), (2, 2), (8, 3)])
