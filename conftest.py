@@ -64,6 +64,16 @@ def pytest_unconfigure(config):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def set_threads():
+    """`torch.set_num_threads`, put back after the test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 def chapter_of(nodeid: str) -> str:
     """The chapter a test belongs to, `09-what-still-stands`; empty if it is no cell of one."""
     path = Path(nodeid.split("::")[0])
