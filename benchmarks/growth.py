@@ -10,8 +10,9 @@ import pandas as pd
 from benchmarks.pairs import clock
 from labsupport import data, networks, training
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.training import Recipe
 
 #: {panel: (label of the horizontal axis, label of the vertical axis, takeaway)}
 PANELS = {
@@ -34,7 +35,7 @@ def step(seeds: int, batch: int) -> float:
     dataset = data.load("mnist1d")
 
     def run(steps: int) -> None:
-        training.train("F0", dataset, Recipe(batch, steps=steps), seeds, records=0, progress=False)
+        training.train(Problem("F0", dataset), Recipe(batch, steps=steps), seeds, records=0, progress=False)
 
     return max(0.0, middle(lambda: run(2 * STEPS)) - middle(lambda: run(STEPS))) / STEPS
 

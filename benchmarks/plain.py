@@ -15,7 +15,7 @@ from torchvision.transforms import ToTensor
 
 from labsupport import networks
 from labsupport.data import Dataset
-from labsupport.training import Recipe
+from labsupport.recipe import Recipe
 
 
 class Pictures(TorchDataset):

@@ -13,10 +13,11 @@ from joblib import Parallel, delayed
 from benchmarks import limits, plain
 from benchmarks.pairs import Ratio, compare
 from labsupport import curvature, data, device, sweep, training
+from labsupport.engine import threads
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.training import Recipe
-
 
 #: A row whose pairs take less than this together gets more of them.
 SECONDS = 30.0
@@ -65,7 +66,7 @@ def _both_regimes(tuned: bool) -> Arms:
 
     def baseline():
         for recipe in recipes.values():
-            plain.train("F0", dataset, recipe, 5, tuned=tuned)
+            plain.train(Problem("F0", dataset), recipe, 5, tuned=tuned)
 
     return Arms(baseline, ours, sum(5 * r.epochs * limits.work("F0", dataset, r.batch_size) for r in recipes.values()))
 
@@ -75,8 +76,8 @@ def _epochs(network: str, name: str, *, seeds: int, train_size: int | None, tune
     dataset, recipe = data.load(name, train_size=train_size), Recipe(batch, epochs=1)
     images = network.startswith("C")
     return Arms(functools.partial(plain.train, network, dataset, recipe, seeds, tuned=tuned),
-                functools.partial(training.train, network, dataset, recipe, seeds, records=0, progress=False),
-                seeds * limits.work(network, dataset, batch), device.training_precision(dataset.device, convolutions=images))
+                functools.partial(training.train, Problem(network, dataset), recipe, seeds, records=0, progress=False),
+                seeds * limits.work(network, dataset, batch), threads.training_precision(dataset.device, convolutions=images))
 
 
 def _together(network: str, name: str, *, seeds: int, train_size: int | None) -> Arms:
@@ -85,9 +86,9 @@ def _together(network: str, name: str, *, seeds: int, train_size: int | None) ->
 
     def one_by_one():
         for seed in range(seeds):
-            training.train(network, dataset, recipe, [seed], records=0, progress=False)
+            training.train(Problem(network, dataset), recipe, [seed], records=0, progress=False)
 
-    return Arms(one_by_one, functools.partial(training.train, network, dataset, recipe, seeds, records=0, progress=False))
+    return Arms(one_by_one, functools.partial(training.train, Problem(network, dataset), recipe, seeds, records=0, progress=False))
 
 
 # -- measuring -----------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def _together(network: str, name: str, *, seeds: int, train_size: int | None) ->
 
 def _trained(network: str, name: str, train_size: int | None, seeds: int = 1) -> tuple[data.Dataset, torch.Tensor, Objective]:
     dataset = data.load(name, train_size=train_size)
-    x = training.train(network, dataset, Recipe(256, epochs=3), seeds, records=0, progress=False).x
+    x = training.train(Problem(network, dataset), Recipe(256, epochs=3), seeds, records=0, progress=False).x
     return dataset, x, Objective(network, dataset.x_train, dataset.y_train)
 
 

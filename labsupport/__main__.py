@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from labsupport import data, device, networks, scale, store
-from labsupport.training import Recipe
+from labsupport import cache, data, device, networks, settings
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 
 app = typer.Typer(add_completion=False, help="Train networks with small and large batches and measure how sharp their minima are.")
 
@@ -19,7 +20,7 @@ def describe() -> None:
     print(device.describe())
     for name in data.NAMES:
         print(f"  {name:<8} {'here' if data.available(name) else 'not yet fetched'}")
-    print(f"data: {data.folder()}\nresults: {store.folder()}")
+    print(f"data: {data.folder()}\nresults: {cache.folder()}")
 
 
 @app.command()
@@ -38,14 +39,15 @@ def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.
     from labsupport import experiments, sweep
     from labsupport.errors import choose
 
-    dataset = networks.REGISTRY[choose("network", network, networks.REGISTRY)].dataset
+    choose("network", network, networks.REGISTRY)
+    problem = Problem(network, networks.REGISTRY[network].dataset, train_size)
     recipes = {f"B = {size}": Recipe(size, epochs=epochs, learning_rate=learning_rate, stop_loss=stop_loss) for size in batch_size}
     print(f"{'':<10} {'train loss':>11} {'test %':>14}" + f" {'phi(1e-3) %':>16}" * sharpness)
-    for name, runs in sweep.run(network, dataset, recipes, seeds, train_size=train_size).items():
+    for name, runs in sweep.run(problem, recipes, seeds).items():
         found = runs.final
         line = f"{name:<10} {found.train_loss.mean():>11.4f} {found.test_accuracy.mean():>7.2f} ± {found.test_accuracy.std():.2f}"
         if sharpness:
-            phi = experiments.sharpness_of(runs.x, network=network, dataset=dataset, train_size=train_size, epsilons=(1e-3,)).sharpness
+            phi = experiments.sharpness_of(runs.x, problem=problem, epsilons=(1e-3,)).sharpness
             line += f" {phi.mean():>9.2f} ± {phi.std():.2f}"
         print(line)
 
@@ -53,8 +55,8 @@ def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.
 @app.command()
 def scales() -> None:
     """Print the table of recipes at each scale."""
-    for row in scale.TABLE.values():
-        print(f"{row.name}: {row.network} on {row.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}")
+    for row in settings.TABLE.values():
+        print(f"{row.name}: {row.main.network} on {row.main.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}")
 
 
 def main() -> None:

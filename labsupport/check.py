@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from labsupport import device, scale, store
+from labsupport import cache, device, settings
 
 #: A claim needs this many standard errors between its mean and its bound.
 STANDARD_ERRORS = 2.0
@@ -80,21 +80,21 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
         held = bool(margin >= STANDARD_ERRORS)
         against = f" against {above:g}" if above else ""
         evidence = f"{mean:+.3g}{' ' + unit if unit else ''}{against}, {margin:.1f} standard errors"
-    made = Claim(key, says, held, evidence, float(margin), paper, scale.current().name, device.pick().type, torch.__version__)
+    made = Claim(key, says, held, evidence, float(margin), paper, settings.current().name, device.pick().type, torch.__version__)
     _record(made)
     print(f"{'held' if held else 'NOT HELD':<9} {key} {says} [{evidence}]")
     return made
 
 
 def _record(made: Claim) -> None:
-    path = store.folder() / "claims" / f"{made.scale}-{made.device}" / f"{made.key}.json"
+    path = cache.folder() / "claims" / f"{made.scale}-{made.device}" / f"{made.key}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False, encoding="utf-8") as file:
             json.dump(asdict(made), file)
         os.replace(file.name, path)
     except OSError as error:
-        store.warn_not_stored(path, error)
+        cache.warn_not_stored(path, error)
 
 
 def recorded() -> pd.DataFrame:
@@ -102,7 +102,7 @@ def recorded() -> pd.DataFrame:
 
     Columns are those of `Claim`, and ``source``: "this machine" or "committed".
     """
-    folder = store.folder() / "claims" / f"{scale.current().name}-{device.pick().type}"
+    folder = cache.folder() / "claims" / f"{settings.current().name}-{device.pick().type}"
     here = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     rows = {c["key"]: {**c, "source": "committed"} for c in _committed()}
     rows |= {c["key"]: {**c, "source": "this machine"} for c in here}

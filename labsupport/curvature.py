@@ -11,7 +11,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
-from labsupport.functions import adapt, check_points
+from labsupport.engine.functions import adapt, check_points
 
 
 def top_eigenvalues(f, x: Tensor, k: int = 1, *, tolerance: float = 1e-3, seed: int = 0) -> Tensor:

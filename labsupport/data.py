@@ -24,8 +24,9 @@ import torch
 from torch import Tensor
 
 from labsupport import device as devices
+from labsupport.cache import remember
 from labsupport.errors import DataUnavailable, choose
-from labsupport.store import remember
+from labsupport.settings import environment
 
 NAMES = ("mnist1d", "mnist", "cifar10", "cifar100")
 _IMAGES = {  # training images, test images, shape, classes
@@ -134,11 +135,8 @@ def _mnist1d(seed: int) -> dict[str, np.ndarray]:
 
 
 def folder() -> Path:
-    """Where data sets are kept: $LABSUPPORT_DATA, else the user's cache folder."""
-    given = os.environ.get("LABSUPPORT_DATA")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "labsupport" / "data"
+    """Where data sets are kept."""
+    return environment.data_folder()
 
 
 def available(name: str) -> bool:

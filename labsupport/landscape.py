@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport.functions import adapt, check_points
+from labsupport.engine.functions import adapt, check_points
 
 
 def _scan(f, points: Tensor, table: dict) -> pd.DataFrame:

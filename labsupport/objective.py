@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labsupport import device as devices
-from labsupport import dense, networks
-from labsupport.functions import check_points
-from labsupport.stack import Layout, Statistics, forward
+from labsupport import networks
+from labsupport.engine import threads, written_out
+from labsupport.engine.functions import check_points
+from labsupport.engine.stacked import Layout, Statistics, forward
 
 
 def flatten(network: nn.Module) -> Tensor:
@@ -65,7 +65,7 @@ def together(network: nn.Sequential, n: int, where: torch.device, models: int, b
         return 1
     if where.type == "cuda":
         return max(1, min(models, 400_000 // batch))
-    return models if n < devices.TINY and batch * models <= STACK_ROWS else 1
+    return models if n < threads.TINY and batch * models <= STACK_ROWS else 1
 
 
 class Objective:
@@ -97,7 +97,7 @@ class Objective:
             raise ValueError(f"There are {len(x)} samples and {len(y)} labels; equally many, and at least one, are needed.")
         self.inputs, self.labels, self.chunk = x, y, chunk
         self.layout = Layout.of(self.network)
-        self.blocks = dense.chain(self.network)
+        self.blocks = written_out.chain(self.network)
         self.frozen: dict[str, Statistics] | None = None
 
     @property
@@ -164,7 +164,7 @@ class Objective:
         """The Hessian of f at x (n,) times v (n,): the derivative of the gradient along v."""
         point = self._points(x)
         product = torch.zeros_like(point)
-        with devices.measuring(self.n), torch.enable_grad():
+        with threads.measuring(self.n), torch.enable_grad():
             for part in self._parts:
                 leaf = point.detach().requires_grad_()
                 loss = summed_loss(self._logits(leaf, part, slice(0, 1)), self.labels[part]).sum()
@@ -175,7 +175,7 @@ class Objective:
     def logits(self, x: Tensor) -> Tensor:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
         points = self._points(x)
-        with torch.no_grad(), devices.measuring(self.n):
+        with torch.no_grad(), threads.measuring(self.n):
             rows = [slice(s, s + 1) for s in range(len(points))]
             found = [torch.cat([self._logits(points[row], part, row) for part in self._parts], 2) for row in rows]
         out = torch.cat(found).transpose(1, 2)
@@ -194,7 +194,7 @@ class Objective:
         """
         points = self._points(x)
         rows = []
-        with torch.no_grad(), devices.measuring(self.n):
+        with torch.no_grad(), threads.measuring(self.n):
             for point in points.split(1):
                 moments: dict[str, list[Tensor]] = {}
                 for part in self._parts:
@@ -233,13 +233,13 @@ class Objective:
         """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
         size = together(self.network, self.n, self.device, models, min(self.chunk, len(self.labels)))
         groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
-        with devices.measuring(self.n) as lanes:
-            devices.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
+        with threads.measuring(self.n) as lanes:
+            threads.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
 
     def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
         """Loss and gradient, summed over the samples of ``part``."""
         if self.blocks:
-            return dense.value_and_gradient(self.blocks, self.layout, points, self.inputs[part], self.labels[part])
+            return written_out.value_and_gradient(self.blocks, self.layout, points, self.inputs[part], self.labels[part])
         leaf = points.detach().requires_grad_()
         with torch.enable_grad():
             sums = summed_loss(self._logits(leaf, part, rows), self.labels[part])
@@ -247,7 +247,7 @@ class Objective:
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
         if self.blocks and not points.requires_grad:
-            return dense.logits(self.blocks, self.layout, points, self.inputs[part])
+            return written_out.logits(self.blocks, self.layout, points, self.inputs[part])
         frozen = self.frozen
         if frozen is not None and next(iter(frozen.values()))[0].shape[0] > 1:
             frozen = {k: (m[rows], v[rows]) for k, (m, v) in frozen.items()}

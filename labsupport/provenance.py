@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from labsupport import __version__, scale
+from labsupport import __version__
 from labsupport.errors import choose
 
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -24,7 +24,7 @@ def here(**settings) -> dict:
     cores = os.cpu_count()
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
     return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
-            "machine": machine, "scale": scale.current().name, "labsupport": __version__, "torch": torch.__version__,
+            "machine": machine, "scale": settings.current().name, "labsupport": __version__, "torch": torch.__version__,
             "python": platform.python_version(), **settings}
 
 

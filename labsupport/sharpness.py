@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labsupport.engine.functions import adapt, check_points
 from labsupport.errors import SharpnessWarning, choose
-from labsupport.functions import adapt, check_points
-from labsupport.manifold import FullSpace, RandomManifold
+from labsupport.subspace import FullSpace, RandomManifold
 
 METHODS = ("strong", "paper")
 

@@ -6,29 +6,29 @@ from collections.abc import Mapping, Sequence
 
 from joblib import Parallel, delayed
 
-from labsupport import data, device, training
-from labsupport.store import remember
-from labsupport.training import Recipe, Runs
+from labsupport import device, training
+from labsupport.cache import remember
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.training import Runs
 
 
 @remember
-def trained(network: str, dataset: str, train_size: int | None, recipe: Recipe, seeds: tuple[int, ...],
-            checkpoints: tuple[int, ...] = (), x0=None, records: int | Sequence[int] = 40) -> Runs:
-    """One `training.train` by names alone, remembered."""
-    loaded = data.load(dataset, train_size=train_size)
-    return training.train(network, loaded, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
+def trained(problem: Problem, recipe: Recipe, seeds: tuple[int, ...], checkpoints: tuple[int, ...] = (), x0=None,
+            records: int | Sequence[int] = 40) -> Runs:
+    """One `training.train`, remembered."""
+    return training.train(problem, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
 
 
-def run(network: str, dataset: str, recipes: Mapping[str, Recipe], seeds: int | Sequence[int] = 5, *,
-        train_size: int | None = None, checkpoints: Sequence[int] = (), x0: Mapping | None = None,
-        records: int | Sequence[int] = 40) -> dict[str, Runs]:
-    """Train one network by each of several recipes, from the same seeds; {name: Runs}.
+def run(problem: Problem, recipes: Mapping[str, Recipe], seeds: int | Sequence[int] = 5, *, checkpoints: Sequence[int] = (),
+        x0: Mapping | None = None, records: int | Sequence[int] = 40) -> dict[str, Runs]:
+    """Train one problem by each of several recipes, from the same seeds; {name: Runs}.
 
     What was trained before, by any chapter, is read from the store. The rest is spread over `device.workers()`
     processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the names; ``records`` as in `training.train`.
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    jobs = {name: (network, dataset, train_size, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
+    jobs = {name: (problem, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
             for name, recipe in recipes.items()}
     return each(trained, jobs)
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from labsupport import networks
-from labsupport.functions import check_points
-from labsupport.stack import Layout
+from labsupport.engine.functions import check_points
+from labsupport.engine.stacked import Layout
 
 
 def ahead_of_norm(network: nn.Sequential) -> list[str]:

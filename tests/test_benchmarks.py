@@ -13,8 +13,9 @@ from benchmarks import limits, page, plain, table
 from benchmarks.pairs import compare
 from labsupport import data, networks, provenance, training
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.training import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +67,14 @@ def test_the_peak_is_a_rate_of_this_machine():
 def test_the_plain_loop_learns_like_ours(signals):
     """Other shuffles, so not the same numbers; the same sizes, steps and about the same loss."""
     recipe = Recipe(32, epochs=6)
-    modules = plain.train("F0", signals, recipe, 2)
-    ours = training.train("F0", signals, recipe, 2, progress=False)
+    modules = plain.train(Problem("F0", signals), recipe, 2)
+    ours = training.train(Problem("F0", signals), recipe, 2, progress=False)
     losses = [F.cross_entropy(module(signals.x_train), signals.y_train).item() for module in modules]
     assert len(modules) == 2 and losses == pytest.approx(ours.final.train_loss.tolist(), rel=0.25)
 
 
 def test_the_plain_search_maximizes_the_same_function(signals):
-    x = training.train("F0", signals, Recipe(32, epochs=10), 1, progress=False).x
+    x = training.train(Problem("F0", signals), Recipe(32, epochs=10), 1, progress=False).x
     f = Objective("F0", signals.x_train, signals.y_train)
     highest, evaluations = plain.sharpness("F0", x[0], signals)
     witness = sharpness(f, x, method="paper")
@@ -84,7 +85,7 @@ def test_the_plain_search_maximizes_the_same_function(signals):
 def test_the_outside_eigenvalue_is_ours(signals):
     from labsupport import curvature
 
-    x = training.train("F0-plain", signals, Recipe(32, epochs=3), 1, progress=False).x[0]
+    x = training.train(Problem("F0-plain", signals), Recipe(32, epochs=3), 1, progress=False).x[0]
     f = Objective("F0-plain", signals.x_train, signals.y_train)
     assert plain.top_eigenvalue("F0-plain", x, signals) == pytest.approx(float(curvature.top_eigenvalues(f, x)), rel=5e-3)
 

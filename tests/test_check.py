@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from labsupport import check, store
+from labsupport import cache, check
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_claims_of_this_machine_replace_the_committed_ones(monkeypatch):
 
 def test_a_stored_claim_is_plain_json():
     check.claim("3.1", "A sentence", [1.0, 1.2])
-    (path,) = (store.folder() / "claims").rglob("*.json")
+    (path,) = (cache.folder() / "claims").rglob("*.json")
     assert json.loads(path.read_text())["says"] == "A sentence"
 
 

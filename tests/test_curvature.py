@@ -10,7 +10,8 @@ from torch import nn
 
 from labsupport import curvature, data
 from labsupport.objective import Objective
-from labsupport.training import Recipe, start, train
+from labsupport.recipe import Recipe
+from labsupport.training import start, train
 
 
 def norm(width):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from labsupport import device
+from labsupport.engine import threads
 
 
 def test_pick():
@@ -33,12 +34,12 @@ def test_describe_is_one_line_with_scale_and_versions(monkeypatch):
 
 def test_tiny_networks_run_on_one_thread_and_large_ones_do_not(set_threads):
     set_threads(2)
-    with device.threads_for(device.TINY - 1):
+    with threads.threads_for(threads.TINY - 1):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
-    with device.threads_for(device.TINY):
+    with threads.threads_for(threads.TINY):
         assert torch.get_num_threads() == 2
-    with pytest.raises(KeyError), device.threads_for(10):
+    with pytest.raises(KeyError), threads.threads_for(10):
         raise KeyError  # an error inside restores the number too
     assert torch.get_num_threads() == 2
 
@@ -46,9 +47,9 @@ def test_tiny_networks_run_on_one_thread_and_large_ones_do_not(set_threads):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_only_tiny_networks_leave_threads_for_others(set_threads, threads):
     set_threads(threads)
-    with device.measuring(device.TINY - 1) as lanes:
+    with threads.measuring(threads.TINY - 1) as lanes:
         assert lanes == threads
-    with device.measuring(device.TINY) as lanes:
+    with threads.measuring(threads.TINY) as lanes:
         assert lanes == 1
 
 
@@ -60,7 +61,7 @@ def test_every_task_is_done_once_and_lanes_work_at_the_same_time(lanes, used):
         meet.wait(timeout=30)  # breaks unless so many are at work at once
         done.append(k)
 
-    device.side_by_side(task, range(used), lanes)
+    threads.side_by_side(task, range(used), lanes)
     assert sorted(done) == list(range(used))
 
 
@@ -71,14 +72,14 @@ def test_an_error_in_one_task_is_raised(lanes):
             raise KeyError("in one of them")
 
     with pytest.raises(KeyError, match="in one of them"):
-        device.side_by_side(task, range(3), lanes)
+        threads.side_by_side(task, range(3), lanes)
 
 
 def test_measures_switch_tf32_off_and_back():
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = True
     try:
-        with device.measuring(10):
+        with threads.measuring(10):
             assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
         assert torch.backends.cudnn.allow_tf32
     finally:
@@ -86,7 +87,7 @@ def test_measures_switch_tf32_off_and_back():
 
 
 def test_training_on_a_cpu_is_float32():
-    assert device.training_precision(torch.device("cpu"), convolutions=True) == torch.float32
+    assert threads.training_precision(torch.device("cpu"), convolutions=True) == torch.float32
 
 
 @pytest.mark.parametrize("wish, number", [("3", 3), ("0", 1)])
@@ -96,4 +97,4 @@ def test_workers_may_be_set(monkeypatch, wish, number):
 
 
 def test_memory_is_kept_where_the_c_library_can_be_told():
-    assert device.keep_freed_memory() is (platform.libc_ver()[0] == "glibc")
+    assert threads.keep_freed_memory() is (platform.libc_ver()[0] == "glibc")

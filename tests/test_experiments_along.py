@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import experiments, scale
+from labsupport import experiments, settings
 from labsupport.experiments import along
 
 
@@ -43,14 +43,14 @@ def test_at_equal_loss_the_ends_hold_beyond_the_path():
 
 
 def test_the_long_run_begins_as_the_large_batch_does():
-    s, run = scale.current(), along.long_run()
+    s, run = settings.current(), along.long_run()
     assert run.recipe.stop_loss is None and max(run.checkpoints) == s.long_epochs
     assert torch.equal(run.checkpoints[s.LB.epochs], experiments.minima()["LB"].x)  # at smoke scale LB never stops early
 
 
 def test_the_table_holds_what_the_points_say():
     table = along.along_training()
-    s, f = scale.current(), experiments.objective()
+    s, f = settings.current(), experiments.objective()
     assert len(table) == 2 * (len(s.warm_epochs) + 1) * 2 * s.seeds
     start = table[(table.stage == "0") & (table.epsilon == 1e-3)].pivot(index="seed", columns="batch", values="sharpness")
     assert start.SB.tolist() == start.LB.tolist()  # both leave from one point

@@ -10,7 +10,8 @@ import torch
 from labsupport import data, provenance, training
 from labsupport.errors import UnknownName
 from labsupport.experiments import closing
-from labsupport.training import Recipe
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,8 +77,8 @@ def test_all_methods_share_their_starts():
 
 def test_an_augmented_seed_does_not_depend_on_its_company():
     signals, recipe = data.load("mnist1d", train_size=400), Recipe(100, epochs=2, augment="signals")
-    both = training.train("F0", signals, recipe, [0, 1], progress=False)
-    alone = training.train("F0", signals, recipe, [1], progress=False)
+    both = training.train(Problem("F0", signals), recipe, [0, 1], progress=False)
+    alone = training.train(Problem("F0", signals), recipe, [1], progress=False)
     assert torch.allclose(both.x[1], alone.x[0], atol=1e-5)
 
 

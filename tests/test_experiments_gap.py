@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from labsupport import data, experiments, scale
+from labsupport import data, experiments, settings
 from labsupport.errors import DataUnavailable
 from labsupport.experiments import gap
 
@@ -37,7 +37,7 @@ def test_every_batch_size_gets_at_least_the_epochs_of_sb_and_the_steps_of_lb(mon
     monkeypatch.setenv("LABSUPPORT_SCALE", "laptop")
     recipe = gap.sweep_recipe(size)
     assert (recipe.batch_size, recipe.epochs) == (size, epochs)
-    s = scale.current()
+    s = settings.current()
     assert gap.sweep_recipe(s.SB.batch_size) == s.SB and gap.sweep_recipe(s.LB.batch_size) == s.LB
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import data, experiments, networks, scale
+from labsupport import data, experiments, networks, settings
 from labsupport.errors import UnknownName
 from labsupport.experiments import overfitting
 from labsupport.objective import Objective
@@ -63,7 +63,7 @@ def test_the_best_temperature_is_the_best_of_those_tried():
 
 def test_early_stopping_looks_from_the_start_to_the_last_step_of_each_seed():
     table = experiments.early_stopping()
-    s = scale.current()
+    s = settings.current()
     assert table.groupby("batch").epoch.max().to_dict() == {"SB": s.SB.epochs, "LB": s.LB.epochs}
     assert (table.groupby(["batch", "seed"]).epoch.min() == 0).all()
     assert not table.duplicated(["batch", "seed", "epoch"]).any()
@@ -74,7 +74,7 @@ def test_early_stopping_looks_from_the_start_to_the_last_step_of_each_seed():
 
 
 def test_the_last_point_of_a_seed_that_stops_between_two_looks_is_there(monkeypatch):
-    s = scale.current()
+    s = settings.current()
     found = overfitting._watched.fresh(s.network, s.dataset, 300, 100, s.LB.but(batch_size=50, epochs=40, stop_loss=0.5), (0, 1), 0.0)
     ends = found.groupby("seed").tail(1)
     assert (ends.train_loss <= 0.5).all() and (ends.epoch < 40).all()

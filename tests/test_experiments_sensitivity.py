@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from labsupport import experiments, scale
+from labsupport import experiments, settings
 from labsupport.experiments import sensitivity
 from labsupport.sharpness import sharpness
 
@@ -16,7 +16,7 @@ def smoke(monkeypatch, tmp_path_factory):
 
 
 def test_both_tables_have_a_row_for_each_batch_seed_and_width():
-    seeds, manifolds = scale.current().seeds, scale.current().manifolds
+    seeds, manifolds = settings.current().seeds, settings.current().manifolds
     full, manifold = experiments.sharpness_table(), experiments.manifold_table()
     assert len(full) == 2 * seeds * 2 and len(manifold) == 2 * seeds * 2 * manifolds
     for table in (full, manifold):
@@ -80,7 +80,7 @@ def test_on_the_diagonal_zero_is_the_minimum_and_one_the_corner():
 def test_the_definitions_differ_where_they_should():
     table = experiments.definitions().set_index(["variant", "batch", "seed"])
     for batch in ("SB", "LB"):
-        for seed in range(scale.current().seeds):
+        for seed in range(settings.current().seeds):
             plain, frozen, small = (table.loc[(v, batch, seed)] for v in ("as in this book", "frozen statistics", "chunks of 250"))
             assert frozen.loss == pytest.approx(plain.loss, rel=1e-4) and frozen.sharpness != plain.sharpness
             assert small.loss > plain.loss

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from labsupport import check, curvature, data, experiments, scale, symmetry
+from labsupport import check, curvature, data, experiments, settings, symmetry
 from labsupport.experiments import edge, rescaling, scoring, standing
 from labsupport.objective import Objective
 
@@ -40,7 +40,7 @@ def test_rescaling_moves_the_papers_measure_and_nothing_else():
 def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_maximum():
     found = experiments.valley("LB", 1.0, points=5)
     phi = experiments.sharpness_of(rescaling.plain_minima()["LB"].x[:1], network="F0-plain", dataset="mnist1d", starts=1,
-                                   train_size=scale.current().train_size, epsilons=(1e-3,)).iloc[0]
+                                   train_size=settings.current().train_size, epsilons=(1e-3,)).iloc[0]
     middle, end = found.loss[2], found.loss[4]
     assert middle == pytest.approx(phi.loss, rel=1e-5)
     assert 100 * (end - middle) / (1 + middle) == pytest.approx(phi.sharpness, rel=1e-3)
@@ -52,9 +52,9 @@ def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_max
 def test_the_eigenvalues_belong_to_the_checkpoints():
     table = experiments.edge_of_stability()
     run = edge.edge_runs()[0.3]
-    assert run.recipe.batch_size == scale.current().edge_train_size and run.recipe.momentum == 0
+    assert run.recipe.batch_size == settings.current().edge_train_size and run.recipe.momentum == 0
     one = table[(table.rate == 0.3) & (table.step == 2) & (table.seed == 1)].iloc[0]
-    d = data.load("mnist1d", train_size=scale.current().edge_train_size)
+    d = data.load("mnist1d", train_size=settings.current().edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     assert one.train_loss == pytest.approx(f(run.checkpoints[2][1]).item(), rel=1e-5)
     assert one.eigenvalue == pytest.approx(curvature.top_eigenvalues(f, run.checkpoints[2][1]).item(), rel=0.02)
@@ -63,7 +63,7 @@ def test_the_eigenvalues_belong_to_the_checkpoints():
 
 def test_full_batch_descent_is_its_definition():
     run = edge.edge_runs()[0.15]
-    d = data.load("mnist1d", train_size=scale.current().edge_train_size)
+    d = data.load("mnist1d", train_size=settings.current().edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     x = run.x0[0]
     for _ in range(2):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from labsupport import data, experiments, scale, training
+from labsupport import data, experiments, settings, training
 from labsupport.experiments import warm
 
 
@@ -21,7 +21,7 @@ def test_iterates_lie_on_the_way_of_small_batches():
     found = warm.iterates()
     assert list(found) == [0, 1, 2, 3]
     assert torch.equal(found[0], experiments.minima()["SB"].x0) and torch.equal(found[3], experiments.minima()["SB"].x)
-    s = scale.current()
+    s = settings.current()
     loaded = data.load(s.dataset, train_size=s.train_size)
     by_hand = training.train(s.network, loaded, s.SB.but(epochs=2), s.seeds, progress=False)
     assert torch.equal(by_hand.x, found[2])
@@ -31,7 +31,7 @@ def test_large_batches_start_there():
     found, runs = warm.iterates(), warm.warm_runs()
     assert runs.keys() == found.keys()
     for k in found:
-        assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == scale.current().LB
+        assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == settings.current().LB
 
 
 def test_the_table_says_what_the_runs_did():
@@ -51,7 +51,7 @@ def test_paths_join_where_the_batch_changes():
     first = table[table.k == 2].sort_values("epoch").groupby("seed").first()
     assert first.epoch.tolist() == [2, 2]
     assert np.allclose(first.test_accuracy, on_test.accuracy(warm.iterates()[2]).tolist())
-    assert table[table.k.isna()].epoch.max() == scale.current().SB.epochs
+    assert table[table.k.isna()].epoch.max() == settings.current().SB.epochs
 
 
 def test_remedies_count_all_their_updates():
@@ -63,11 +63,11 @@ def test_remedies_count_all_their_updates():
 
 
 def test_annealing_lowers_the_rate_and_nothing_else():
-    runs, s = warm.annealed(1), scale.current()
+    runs, s = warm.annealed(1), settings.current()
     assert runs.recipe.learning_rate == pytest.approx(s.SB.learning_rate * 32 / 400) and runs.recipe.batch_size == 32
     assert torch.equal(runs.x0, warm.iterates()[1])
 
 
 def test_the_other_way_round_starts_at_the_large_batch_minimum():
     runs = warm.reverse()
-    assert torch.equal(runs.x0, experiments.minima()["LB"].x) and runs.recipe.batch_size == scale.current().SB.batch_size
+    assert torch.equal(runs.x0, experiments.minima()["LB"].x) and runs.recipe.batch_size == settings.current().SB.batch_size

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labsupport.functions import Plain, adapt, check_points
+from labsupport.engine.functions import Plain, adapt, check_points
 
 
 def cubic(x):

@@ -6,10 +6,12 @@ Without one these tests are skipped; nothing is pretended. Their twins on a CPU 
 import pytest
 import torch
 
-from labsupport import data, device, networks, steps, training
+from labsupport import data, device, networks, training
+from labsupport.training import step
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.training import Recipe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 
@@ -21,9 +23,9 @@ def signals():
 
 def test_a_recorded_step_is_the_same_step(signals, monkeypatch):
     recipe = Recipe(32, steps=60, warmup_steps=10)
-    recorded = training.train("F0", signals, recipe, 3, progress=False)
-    monkeypatch.setattr(steps, "CAPTURE_ROWS", 0)
-    eager = training.train("F0", signals, recipe, 3, progress=False)
+    recorded = training.train(Problem("F0", signals), recipe, 3, progress=False)
+    monkeypatch.setattr(step, "CAPTURE_ROWS", 0)
+    eager = training.train(Problem("F0", signals), recipe, 3, progress=False)
     assert torch.allclose(recorded.x, eager.x, atol=1e-5)
 
 
@@ -37,13 +39,13 @@ def test_the_written_out_gradient_is_autograds(signals):
 
 def test_recorded_steps_compose_with_sam_and_ghost_batches(signals, monkeypatch):
     recipe = Recipe(64, steps=20, sam_rho=0.05, ghost_batch=16)
-    recorded = training.train("F0", signals, recipe, 2, progress=False)
-    monkeypatch.setattr(steps, "CAPTURE_ROWS", 0)
-    assert torch.allclose(recorded.x, training.train("F0", signals, recipe, 2, progress=False).x, atol=1e-5)
+    recorded = training.train(Problem("F0", signals), recipe, 2, progress=False)
+    monkeypatch.setattr(step, "CAPTURE_ROWS", 0)
+    assert torch.allclose(recorded.x, training.train(Problem("F0", signals), recipe, 2, progress=False).x, atol=1e-5)
 
 
 def test_seeds_that_stop_leave_the_recording(signals):
-    runs = training.train("F0", signals, Recipe(400, epochs=200, stop_loss=2e-3), 5, progress=False)
+    runs = training.train(Problem("F0", signals), Recipe(400, epochs=200, stop_loss=2e-3), 5, progress=False)
     assert (runs.final.train_loss <= 2e-3).all()
 
 
@@ -69,9 +71,9 @@ def test_reduced_precision_reaches_the_same_accuracy(monkeypatch):
         pytest.skip("CIFAR-10 is not in LABSUPPORT_DATA")
     pictures = data.load("cifar10", device="cuda", train_size=20_000)
     recipe = Recipe(256, epochs=12)
-    reduced = training.train("C1", pictures, recipe, 5, progress=False).final.test_accuracy
+    reduced = training.train(Problem("C1", pictures), recipe, 5, progress=False).final.test_accuracy
     monkeypatch.setattr(device, "training_precision", lambda where, convolutions: torch.float32)
-    full = training.train("C1", pictures, recipe, 5, progress=False).final.test_accuracy
+    full = training.train(Problem("C1", pictures), recipe, 5, progress=False).final.test_accuracy
     error = ((reduced.var() + full.var()) / 5) ** 0.5
     assert abs(reduced.mean() - full.mean()) < 3 * error + 0.3
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from labsupport import data, landscape
+from labsupport.engine.stacked import Layout
 from labsupport.objective import Objective
-from labsupport.stack import Layout
 from labsupport.training import start
 
 

@@ -5,7 +5,8 @@ import torch
 import twins
 from torch import nn
 
-from labsupport import data, networks, objective, stack
+from labsupport import data, networks, objective
+from labsupport.engine import stacked
 from labsupport.errors import UnknownName
 from labsupport.objective import Objective
 from labsupport.training import start
@@ -209,8 +210,8 @@ def test_stacked_convolutions_equal_looped():
     inputs, labels = images((3, 32, 32), samples=4)
     module = networks.build("C1")
     x = start("C1", [0, 1])
-    layout = stack.Layout.of(module)
-    both = stack.forward(module, layout, x, inputs, shared=True)
+    layout = stacked.Layout.of(module)
+    both = stacked.forward(module, layout, x, inputs, shared=True)
     for s in (0, 1):
         assert torch.allclose(both[s].T, twins.module_at("C1", x[s]).eval()(inputs), atol=1e-4)
 

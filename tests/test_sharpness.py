@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 from labsupport import data, experiments, training
 from labsupport import sharpness as module
 from labsupport.errors import SharpnessWarning, UnknownName
-from labsupport.manifold import RandomManifold
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.training import Recipe
+from labsupport.subspace import RandomManifold
 
 METHODS = ("strong", "paper")
 
@@ -147,7 +148,7 @@ def test_an_identity_for_a_is_full_space(monkeypatch, method):
 def few():
     """A network and two points early in training, small enough for many calls."""
     signals = data.load("mnist1d", device="cpu", train_size=300)
-    runs = training.train("F0", signals, Recipe(50, epochs=4), 2, progress=False)
+    runs = training.train(Problem("F0", signals), Recipe(50, epochs=4), 2, progress=False)
     return Objective("F0", signals.x_train, signals.y_train), runs.x
 
 
@@ -466,7 +467,7 @@ def test_minima_of_mnist():
     if not data.available("mnist"):
         pytest.skip(f"mnist.npz is not in {data.folder()}; set LABSUPPORT_DATA to run this")
     images = data.load("mnist", train_size=1000)
-    x = training.train("F1s", images, Recipe(250, epochs=25), 1, progress=False).x
+    x = training.train(Problem("F1s", images), Recipe(250, epochs=25), 1, progress=False).x
     f = Objective("F1s", images.x_train, images.y_train)
     for epsilon in (1e-3, 5e-4):
         strong = sharpness(f, x, epsilon=epsilon)

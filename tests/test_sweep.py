@@ -5,9 +5,10 @@ import shutil
 import pytest
 import torch
 
-from labsupport import data, store, sweep, training
+from labsupport import cache, data, sweep, training
 from labsupport.errors import UnknownName
-from labsupport.training import Recipe
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 
 RECIPES = {"SB": Recipe(50, epochs=2), "LB": Recipe(200, epochs=2)}
 
@@ -16,7 +17,7 @@ RECIPES = {"SB": Recipe(50, epochs=2), "LB": Recipe(200, epochs=2)}
 def empty(monkeypatch, tmp_path):
     """A store that has the data, which takes a second to make, and no run."""
     data.load("mnist1d")
-    for path in store.folder().glob("_mnist1d*.joblib"):
+    for path in cache.folder().glob("_mnist1d*.joblib"):
         for place in (tmp_path, tmp_path / "other"):
             place.mkdir(exist_ok=True)
             shutil.copy(path, place)
@@ -28,7 +29,7 @@ def test_a_sweep_is_one_training_after_another():
     found = sweep.run("F0", "mnist1d", RECIPES, [3, 1], train_size=200, checkpoints=[1])
     dataset = data.load("mnist1d", train_size=200)
     for name, recipe in RECIPES.items():
-        alone = training.train("F0", dataset, recipe, [3, 1], progress=False, checkpoints=[1])
+        alone = training.train(Problem("F0", dataset), recipe, [3, 1], progress=False, checkpoints=[1])
         assert torch.equal(found[name].x, alone.x) and torch.equal(found[name].checkpoints[1], alone.checkpoints[1])
         assert found[name].seeds == (3, 1) and found[name].recipe == recipe
 

@@ -10,12 +10,14 @@ import torch
 import twins
 from torch import nn
 
-from labsupport import data, objective, steps, training
+from labsupport import data, objective, training
 from labsupport.data import Dataset
 from labsupport.errors import TrainingDiverged, UnknownName
 from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.symmetry import ahead_of_norm
-from labsupport.training import Recipe, train
+from labsupport.training import step, train
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def signals():
 
 
 def quick(network, dataset, recipe, seeds=1, **rest):
-    return train(network, dataset, recipe, seeds, progress=False, **rest)
+    return train(Problem(network, dataset), recipe, seeds, progress=False, **rest)
 
 
 def moved_by_noise(network):
@@ -76,7 +78,7 @@ SAME = {
 def test_same_trajectory_as_an_ordinary_loop(signals, network, name):
     recipe = SAME[name]
     runs = quick(network, signals, recipe, [3])
-    slow = twins.train(network, signals, recipe, 3, runs.x0[0])
+    slow = twins.train(Problem(network, signals), recipe, 3, runs.x0[0])
     assert (runs.x - runs.x0).norm() > 0.01
     assert_same(network, runs.x[0], slow)
     f = Objective(network, signals.x_train, signals.y_train)
@@ -86,7 +88,7 @@ def test_same_trajectory_as_an_ordinary_loop(signals, network, name):
 def test_convolutions_follow_an_ordinary_loop_too(signals):
     recipe = Recipe(64, steps=5, optimizer="sgd", learning_rate=0.05, momentum=0.9)
     runs = quick("C0", signals, recipe, [1])
-    assert_same("C0", runs.x[0], twins.train("C0", signals, recipe, 1, runs.x0[0]))
+    assert_same("C0", runs.x[0], twins.train(Problem("C0", signals), recipe, 1, runs.x0[0]))
 
 
 def test_a_last_batch_of_one_joins_the_one_before(signals):
@@ -368,12 +370,12 @@ def test_recipes_are_values():
 
 def test_no_progress_bar_where_it_is_switched_off(signals, monkeypatch, capsys):
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    train("F0", signals, Recipe(100, epochs=2), 1)
+    train(Problem("F0", signals), Recipe(100, epochs=2), 1)
     assert capsys.readouterr().err == ""
 
 
 def test_a_step_on_a_cpu_is_never_replayed(signals):
-    stepper = steps.Stepper(
+    stepper = step.Stepper(
         Objective("F0", signals.x_train, signals.y_train), Recipe(10, steps=1), training.start("F0", [0]), [0]
     )
     assert not stepper._replays(torch.zeros(1, 10, dtype=torch.long))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from labsupport import networks, pieces
+from labsupport import networks, remedies
 
 
 def module_at(network: str, x: torch.Tensor, *, num_classes: int | None = None) -> nn.Module:
@@ -70,7 +70,7 @@ def train(network: str, dataset, recipe, seed: int, x0: torch.Tensor) -> torch.T
                 break
             inputs, labels = dataset.x_train[rows], dataset.y_train[rows]
             if recipe.augment:
-                inputs = pieces.AUGMENTATIONS[recipe.augment](inputs, noise)
+                inputs = remedies.AUGMENTATIONS[recipe.augment](inputs, noise)
             if recipe.warmup_steps:
                 optimizer.param_groups[0]["lr"] = recipe.learning_rate * min(1, (done + 1) / recipe.warmup_steps)
             anchor = [p.detach().clone() for p in parameters]

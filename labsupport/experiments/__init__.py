@@ -1,23 +1,46 @@
 """Each figure and table of the paper as one function that returns a tidy DataFrame; one file per question."""
 
 from labsupport.experiments.along import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
-from labsupport.experiments.closing import (as_many_updates, as_many_updates_provenance, closing_runs, closing_the_gap,
-                                            dial_exponent, dial_map, record_as_many_updates)
+from labsupport.experiments.closing import (
+                                            as_many_updates,
+                                            as_many_updates_provenance,
+                                            closing_runs,
+                                            closing_the_gap,
+                                            dial_exponent,
+                                            dial_map,
+                                            record_as_many_updates,
+)
 from labsupport.experiments.edge import edge_of_stability
-from labsupport.experiments.gap import (batch_size_sweep, control_provenance, generalization_gap, negative_control,
-                                        record_negative_control, sweep_recipe, sweep_runs)
+from labsupport.experiments.gap import (
+                                            batch_size_sweep,
+                                            control_provenance,
+                                            generalization_gap,
+                                            negative_control,
+                                            record_negative_control,
+                                            sweep_recipe,
+                                            sweep_runs,
+)
 from labsupport.experiments.minima import minima, objective, sharpness_of
 from labsupport.experiments.noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
 from labsupport.experiments.overfitting import chosen, early_stopping
 from labsupport.experiments.picture import bends, between, distances, planes, slices
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
 from labsupport.experiments.scoring import Cards, scorecard
-from labsupport.experiments.sensitivity import (along_the_diagonal, box_slice, cost_table, definitions, finished,
-                                                 hessian_table, manifold_table, naive_port, naive_table, repairs,
-                                                 sharpness_table)
+from labsupport.experiments.sensitivity import (
+                                            along_the_diagonal,
+                                            box_slice,
+                                            cost_table,
+                                            definitions,
+                                            finished,
+                                            hessian_table,
+                                            manifold_table,
+                                            naive_port,
+                                            naive_table,
+                                            repairs,
+                                            sharpness_table,
+)
 from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid, partial_correlation
-from labsupport.experiments.warm import (annealed, growing, iterates, paths, remedies, reverse, warm_runs,
-                                         warm_start)
+from labsupport.experiments.warm import annealed, growing, iterates, paths, remedies, reverse, warm_runs, warm_start
 
 __all__ = [
     "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",

@@ -7,32 +7,33 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import scale, sweep
-from labsupport.experiments.minima import _objective, minima, sharpness_of
+from labsupport import settings, sweep
+from labsupport.cache import remember
+from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.experiments.warm import iterates
-from labsupport.store import remember
+from labsupport.problem import Problem
 from labsupport.training import Runs
 
 #: A spike begins where the training loss exceeds its smallest value so far this many times.
 SPIKE = 10
-#: Epochs before and after the top of a spike at which sharpness is measured, in steps of `scale.Scale.long_every`.
+#: Epochs before and after the top of a spike at which sharpness is measured, in steps of `settings.Settings.long_every`.
 AROUND = (-6, -3, -1, 0, 1, 2, 3, 6, 12)
 
 
 def long_run() -> Runs:
-    """LB trained on beyond its stopping loss, to `scale.Scale.long_epochs`.
+    """LB trained on beyond its stopping loss, to `settings.Settings.long_epochs`.
 
-    Checkpoints: SB's epochs of `warm.iterates`, for comparison, and every `scale.Scale.long_every` epochs from there on.
+    Checkpoints: SB's epochs of `warm.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
     """
-    s = scale.current()
+    s = settings.current()
     keep = (*s.warm_epochs, *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every))
     recipe = s.LB.but(epochs=s.long_epochs, stop_loss=None)
-    return sweep.run(s.network, s.dataset, {"long": recipe}, s.seeds, train_size=s.train_size, checkpoints=keep)["long"]
+    return sweep.run(s.main, {"long": recipe}, s.seeds, checkpoints=keep)["long"]
 
 
 def points() -> list[tuple[str, str, Tensor, list[int]]]:
     """(batch, stage, points (S, n), epoch of each seed) along both trainings; the stages are epochs, and ``end``."""
-    s, both = scale.current(), minima()
+    s, both = settings.current(), minima()
     ends = {"SB": both["SB"].x, "LB": both["LB"].x}
     paths = {"SB": iterates(), "LB": long_run().checkpoints}
     found = []
@@ -43,12 +44,12 @@ def points() -> list[tuple[str, str, Tensor, list[int]]]:
 
 
 @remember
-def _local(network: str, dataset: str, train_size: int | None, x: Tensor, x0: Tensor) -> dict:
-    f = _objective(network, dataset, train_size)
+def _local(problem: Problem, x: Tensor, x0: Tensor) -> dict:
+    f = problem.objective()
     x = x.to(f.device)
     loss, gradient = f.value_and_gradient(x)
     climb = ((x.abs() + 1) * gradient.abs()).double().sum(1)
-    accuracy = _objective(network, dataset, train_size, "test").accuracy(x)
+    accuracy = problem.objective("test").accuracy(x)
     return {"slope": (100 * climb / (1 + loss)).tolist(), "test_accuracy": accuracy.tolist(),
             "distance": (x - x0.to(f.device)).norm(dim=1).tolist()}
 
@@ -62,10 +63,10 @@ def along_training() -> pd.DataFrame:
         batch (SB, LB), stage (an epoch, or ``end``), seed, epoch, loss (nats), epsilon, sharpness (percent, Metric 2.1, full
         space); slope, what sharpness would be if f were a plane, percent; test_accuracy (percent); distance, ||x - x0||.
     """
-    s = scale.current()
+    s = settings.current()
     tables = []
     for batch, stage, x, epoch in points():
-        local = _local(s.network, s.dataset, s.train_size, x, iterates()[0])
+        local = _local(s.main, x, iterates()[0])
         for epsilon, found in sharpness_of(x, starts=1).groupby("epsilon", sort=False):
             tables.append(pd.DataFrame({
                 "batch": batch, "stage": stage, "seed": found.seed.to_numpy(), "epoch": epoch, "loss": found.loss.to_numpy(),
@@ -116,7 +117,7 @@ def find_spike(history: pd.DataFrame, stop_loss: float) -> pd.Series:
 
 def spikes() -> pd.DataFrame:
     """Each LB seed's first late spike: seed, stop, top and after (`find_spike`, epochs), and the highest loss."""
-    s, history = scale.current(), long_run().history
+    s, history = settings.current(), long_run().history
     found = pd.DataFrame({seed: find_spike(rows, s.LB.stop_loss) for seed, rows in history.groupby("seed")}).T
     highest = {seed: rows.train_loss[rows.epoch == found.top[seed]].max() for seed, rows in history.groupby("seed")}
     return found.assign(highest=pd.Series(highest)).rename_axis("seed").reset_index()
@@ -127,14 +128,14 @@ def around_spikes() -> pd.DataFrame:
 
     Empty if no seed spiked.
     """
-    s, run = scale.current(), long_run()
+    s, run = settings.current(), long_run()
     tables = []
     for row in spikes().dropna().itertuples():
         epochs = [int(row.top) + k * s.long_every for k in AROUND]
         epochs = [k for k in epochs if k in run.checkpoints]
         x = torch.stack([run.checkpoints[k][int(row.seed)] for k in epochs])
         found = sharpness_of(x, epsilons=(1e-3,), starts=1)
-        local = _local(s.network, s.dataset, s.train_size, x, run.x0[int(row.seed)][None])
+        local = _local(s.main, x, run.x0[int(row.seed)][None])
         tables.append(pd.DataFrame({"seed": int(row.seed), "offset": [k - int(row.top) for k in epochs],
                                     "loss": found.loss, "test_accuracy": local["test_accuracy"],
                                     "sharpness": found.sharpness}))
@@ -151,7 +152,7 @@ def before_and_after() -> pd.DataFrame:
         seed, when (before, after), epoch, loss (nats), test_accuracy, sharpness (1e-3) and its value at 5e-4 (percent).
         Seeds without a spike are left out.
     """
-    s, run, stop = scale.current(), long_run(), minima()["LB"]
+    s, run, stop = settings.current(), long_run(), minima()["LB"]
     spiked = spikes().dropna()
     tables = []
     for when in ("before", "after"):
@@ -164,7 +165,7 @@ def before_and_after() -> pd.DataFrame:
             epochs = spiked.after.astype(int).to_numpy()
             x = torch.stack([run.checkpoints[k][seed] for k, seed in zip(epochs, seeds)])
         wide = sharpness_of(x, starts=1).pivot(index="seed", columns="epsilon", values=["sharpness", "loss"])
-        local = _local(s.network, s.dataset, s.train_size, x, run.x0[seeds])
+        local = _local(s.main, x, run.x0[seeds])
         tables.append(pd.DataFrame({
             "seed": seeds, "when": when, "epoch": epochs, "loss": wide["loss", 1e-3].to_numpy(),
             "test_accuracy": local["test_accuracy"], "sharpness": wide["sharpness", 1e-3].to_numpy(),

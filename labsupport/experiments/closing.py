@@ -13,9 +13,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import data, provenance, scale, sweep
+from labsupport import provenance, settings, sweep
 from labsupport.experiments.minima import minima, sharpness_of
-from labsupport.training import Recipe, Runs
+from labsupport.recipe import Recipe
+from labsupport.training import Runs
 
 #: Nats. SB's training loss after its 80 epochs; large batches that are compared with it stop there.
 MATCHED_LOSS = 1e-2
@@ -24,7 +25,7 @@ WARMUP_STEPS = 50
 
 def ratio() -> float:
     """How many times larger the large batch is: 12.5."""
-    s = scale.current()
+    s = settings.current()
     return s.LB.batch_size / s.SB.batch_size
 
 
@@ -37,7 +38,7 @@ def recipes() -> dict[str, Recipe]:
     "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes, and twice the epochs.
     What is normalized in groups of 32 has SB's number of epochs instead of a stop; it ends near the same loss.
     """
-    s = scale.current()
+    s = settings.current()
     LB, times = s.LB.but(stop_loss=MATCHED_LOSS), ratio()
     rate, grown = LB.learning_rate, max(1, s.SB.epochs // 4)
     root = LB.but(learning_rate=rate * times**0.5, warmup_steps=WARMUP_STEPS)
@@ -64,26 +65,26 @@ def recipes() -> dict[str, Recipe]:
 
 def middle_batch() -> int:
     """The geometric mean of the two batch sizes: 113."""
-    s = scale.current()
+    s = settings.current()
     return round((s.SB.batch_size * s.LB.batch_size) ** 0.5)
 
 
 def closing_runs() -> dict[str, Runs]:
     """One training per method of `recipes`, from the same starts; SB is that of `minima`."""
-    s = scale.current()
+    s = settings.current()
     wanted = recipes()
     wanted.pop("SB")
     drawn = {name: wanted[name] for name in ("LB", "SB, slow")}  # their way is drawn; of the others the end is enough
     others = {name: recipe for name, recipe in wanted.items() if name not in drawn}
-    runs = {"SB": minima()["SB"], **sweep.run(s.network, s.dataset, drawn, s.seeds, train_size=s.train_size),
-            **sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=8)}
+    runs = {"SB": minima()["SB"], **sweep.run(s.main, drawn, s.seeds),
+            **sweep.run(s.main, others, s.seeds, records=8)}
     return {name: runs[name] for name in recipes()}
 
 
 def one_seed(recipes: dict[str, Recipe]) -> dict[str, Runs]:
     """One training per recipe with seed 0 alone, of which the end is enough."""
-    s = scale.current()
-    return sweep.run(s.network, s.dataset, recipes, (0,), train_size=s.train_size, records=8)
+    s = settings.current()
+    return sweep.run(s.main, recipes, (0,), records=8)
 
 
 def closing_the_gap() -> pd.DataFrame:
@@ -119,8 +120,8 @@ def _sharpness(x: Tensor) -> dict[str, np.ndarray]:
 
 def long_recipes() -> dict[str, Recipe]:
     """Large batches with as many updates as SB makes (10,000), and no stop before: LB's own rate, or all of Hoffer's advice."""
-    s = scale.current()
-    total = len(data.load(s.dataset, train_size=s.train_size).y_train)
+    s = settings.current()
+    total = len(s.main.load().y_train)
     longer = {"epochs": None, "steps": s.SB.epochs * math.ceil(total / s.SB.batch_size), "stop_loss": None}
     short = recipes()
     return {"LB, long": short["LB"].but(**longer), "root + ghost, long": short["root + ghost"].but(**longer)}
@@ -143,10 +144,10 @@ def record_as_many_updates(**where) -> str:
 
     ``where`` may name another ``folder``. Returns the path.
     """
-    s, wanted, began = scale.current(), long_recipes(), time.process_time()
-    runs = sweep.run(s.network, s.dataset, wanted, s.seeds, train_size=s.train_size)
+    s, wanted, began = settings.current(), long_recipes(), time.process_time()
+    runs = sweep.run(s.main, wanted, s.seeds)
     rows = pd.concat([_row(name, run) for name, run in runs.items()], ignore_index=True)
-    about = provenance.here(network=s.network, data=s.dataset, seeds=s.seeds, core_seconds=round(time.process_time() - began),
+    about = provenance.here(network=s.main.network, data=s.main.dataset, seeds=s.seeds, core_seconds=round(time.process_time() - began),
                             **{name: repr(recipe) for name, recipe in wanted.items()})
     return str(provenance.write("as-many-updates", rows, about, **where))
 
@@ -160,7 +161,7 @@ def dial_recipes() -> dict[tuple[int, float], Recipe]:
     Rates above 1e-3 are warmed up. Batches of 32 get SB's 80 epochs (the lowest rate, "SB, slow", twice as many); larger
     ones, which make fewer updates an epoch, up to 200, and stop at MATCHED_LOSS.
     """
-    s = scale.current()
+    s = settings.current()
     known = {(r.batch_size, _rounded(r.learning_rate)): r
              for r in (recipes()[name] for name in ("SB", "LB", "root rate", "linear rate", "SB, slow"))}
     cells = {}

@@ -5,24 +5,30 @@ from __future__ import annotations
 import pandas as pd
 from torch import Tensor
 
-from labsupport import curvature, data, scale, sweep
-from labsupport.objective import Objective
-from labsupport.store import remember
-from labsupport.training import Recipe, Runs
+from labsupport import curvature, settings, sweep
+from labsupport.cache import remember
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.training import Runs
 
 #: Learning rates; gradient descent on a quadratic is stable while its largest curvature is below 2 / rate.
 RATES = (0.15, 0.3)
 
 
-def edge_runs(network: str = "F0-plain") -> dict[float, Runs]:
-    """{rate: Runs} of plain gradient descent on ``scale.edge_train_size`` samples: the batch is all of them, no momentum.
+def _problem(network: str) -> Problem:
+    s = settings.current()
+    return Problem(network, s.main.dataset, s.edge_train_size)
 
-    Checkpoints after ``scale.edge_steps[network]`` steps; with batch norm (F0) the set is fitted sooner.
+
+def edge_runs(network: str = "F0-plain") -> dict[float, Runs]:
+    """{rate: Runs} of plain gradient descent on ``settings.edge_train_size`` samples: the batch is all of them, no momentum.
+
+    Checkpoints after ``settings.edge_steps[network]`` steps; with batch norm (F0) the set is fitted sooner.
     """
-    s = scale.current()
+    s = settings.current()
     steps = s.edge_steps[network]
     wanted = {str(rate): Recipe(s.edge_train_size, epochs=steps[-1], optimizer="sgd", learning_rate=rate) for rate in RATES}
-    runs = sweep.run(network, s.dataset, wanted, s.seeds, train_size=s.edge_train_size, checkpoints=steps,
+    runs = sweep.run(_problem(network), wanted, s.seeds, checkpoints=steps,
                      records=1)  # besides the checkpoints' rows
     return {rate: runs[str(rate)] for rate in RATES}
 
@@ -36,8 +42,7 @@ def edge_of_stability(network: str = "F0-plain") -> pd.DataFrame:
         rate, seed, step, train_loss (nats), test_accuracy (percent), eigenvalue (the Hessian's largest, of the training
         loss), limit (2 / rate).
     """
-    s = scale.current()
-    jobs = {(rate, step): (network, s.dataset, s.edge_train_size, x)
+    jobs = {(rate, step): (_problem(network), x)
             for rate, run in edge_runs(network).items() for step, x in sorted(run.checkpoints.items())}
     found = sweep.each(_largest, jobs)
     tables = []
@@ -51,7 +56,5 @@ def edge_of_stability(network: str = "F0-plain") -> pd.DataFrame:
 
 
 @remember
-def _largest(network: str, dataset: str, train_size: int | None, x: Tensor) -> list[float]:
-    loaded = data.load(dataset, train_size=train_size)
-    f = Objective(network, loaded.x_train, loaded.y_train)
-    return curvature.top_eigenvalues(f, x, 1, tolerance=1e-2)[:, 0].tolist()
+def _largest(problem: Problem, x: Tensor) -> list[float]:
+    return curvature.top_eigenvalues(problem.objective(), x, 1, tolerance=1e-2)[:, 0].tolist()

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from labsupport import data, provenance, scale, sweep
+from labsupport import provenance, settings, sweep
 from labsupport.errors import DataUnavailable
 from labsupport.experiments.minima import minima, sharpness_of
-from labsupport.training import HISTORY, Recipe, Runs
+from labsupport.recipe import Recipe
+from labsupport.training import HISTORY, Runs
 
 #: What is kept of a finished run, one row a seed.
 MEASURED = HISTORY[1:]
@@ -41,7 +42,7 @@ def sweep_recipe(batch_size: int) -> Recipe:
 
     At most SB's epochs or LB's number of steps, whichever is longer: so every batch size ends at a fitted training set.
     """
-    s = scale.current()
+    s = settings.current()
     if batch_size in (s.SB.batch_size, s.LB.batch_size):
         return s.SB if batch_size == s.SB.batch_size else s.LB
     same_steps = s.LB.epochs * batch_size // s.LB.batch_size
@@ -50,10 +51,10 @@ def sweep_recipe(batch_size: int) -> Recipe:
 
 def sweep_runs() -> dict[str, Runs]:
     """One training per batch size of the scale, named by it, from the same starts; SB and LB are those of `minima`."""
-    s = scale.current()
+    s = settings.current()
     known = {str(run.recipe.batch_size): run for run in minima().values()}
     others = {str(size): sweep_recipe(size) for size in s.batch_sizes if str(size) not in known}
-    known |= sweep.run(s.network, s.dataset, others, s.seeds, train_size=s.train_size, records=RECORDED)
+    known |= sweep.run(s.main, others, s.seeds, records=RECORDED)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 
 
@@ -76,21 +77,20 @@ def negative_control() -> pd.DataFrame:
         The columns of `finals`; ``sharpness``, percent, Metric 2.1 of Keskar et al. 2017 in full space at
         epsilon = 1e-3 (``strong``, one search); ``source``: "this machine" or "committed".
     """
-    s = scale.current()
+    s = settings.current()
     try:
-        data.load("mnist", train_size=s.control_train_size)
+        s.control.load()
     except (DataUnavailable, ImportError):  # no host answers, or no torchvision to ask one
         return provenance.read("negative-control")[0].assign(source="committed")
     return _measure_control().assign(source="this machine")
 
 
 def _measure_control() -> pd.DataFrame:
-    s = scale.current()
+    s = settings.current()
     recipes = {"SB": s.control_SB, "LB": s.control_LB}
-    runs = sweep.run(s.control_network, "mnist", recipes, s.control_seeds, train_size=s.control_train_size, records=1)
+    runs = sweep.run(s.control, recipes, s.control_seeds, records=1)
     table = finals(runs)
-    phi = [sharpness_of(run.x, network=s.control_network, dataset="mnist", train_size=s.control_train_size,
-                        epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
+    phi = [sharpness_of(run.x, problem=s.control, epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
     return table.assign(sharpness=np.concatenate(phi))
 
 
@@ -106,11 +106,11 @@ def record_negative_control(folder: Path = provenance.FOLDER) -> Path:
 
     Raises DataUnavailable without MNIST.
     """
-    s = scale.current()
-    edition = data.load("mnist", train_size=s.control_train_size).edition
+    s = settings.current()
+    edition = s.control.load().edition
     rows = _measure_control()
     return provenance.write("negative-control", rows, provenance.here(
-        data=edition, train_size=s.control_train_size, network=s.control_network, SB=_brief(s.control_SB),
+        data=edition, train_size=s.control.train_size, network=s.control.network, SB=_brief(s.control_SB),
         LB=_brief(s.control_LB), seeds=list(range(s.control_seeds))), folder)
 
 

@@ -5,55 +5,46 @@ from __future__ import annotations
 import pandas as pd
 from torch import Tensor
 
-from labsupport import data, scale, sweep
+from labsupport import settings, sweep
+from labsupport.cache import remember
 from labsupport.objective import Objective
+from labsupport.problem import Problem
 from labsupport.sharpness import sharpness
-from labsupport.store import remember
 from labsupport.training import Runs
 
 
 def minima() -> dict[str, Runs]:
     """{"SB": Runs, "LB": Runs} of the scale's main network: same starts, batches of 32 and of 400. Trained once, then stored.
 
-    Their ``checkpoints`` are at the epochs of `scale.Scale.warm_epochs`.
+    Their ``checkpoints`` are at the epochs of `settings.Settings.warm_epochs`.
     """
-    s = scale.current()
-    return sweep.run(s.network, s.dataset, {"SB": s.SB, "LB": s.LB}, s.seeds, train_size=s.train_size,
-                     checkpoints=s.warm_epochs)
+    s = settings.current()
+    return sweep.run(s.main, {"SB": s.SB, "LB": s.LB}, s.seeds, checkpoints=s.warm_epochs)
 
 
 def objective(split: str = "train") -> Objective:
-    """f of the scale's main network on its training set, or on its test set with ``split="test"``."""
-    s = scale.current()
-    return _objective(s.network, s.dataset, s.train_size, split)
-
-
-def _objective(network: str, dataset: str, train_size: int | None, split: str = "train") -> Objective:
-    loaded = data.load(dataset, train_size=train_size)
-    x, y = (loaded.x_train, loaded.y_train) if split == "train" else (loaded.x_test, loaded.y_test)
-    return Objective(network, x, y)
+    """f of the scale's main problem on its training set, or on its test set with ``split="test"``."""
+    return settings.current().main.objective(split)
 
 
 @remember
-def _measured(network: str, dataset: str, train_size: int | None, x: Tensor, epsilon: float, settings: dict) -> dict:
-    found = sharpness(_objective(network, dataset, train_size), x, epsilon=epsilon, **settings)
+def _measured(problem: Problem, x: Tensor, epsilon: float, options: dict) -> dict:
+    found = sharpness(problem.objective(), x, epsilon=epsilon, **options)
     return {"sharpness": found.value.tolist(), "loss": found.f_x.tolist()}
 
 
-def sharpness_of(x: Tensor, *, network: str | None = None, dataset: str | None = None, train_size: int | None = None,
-                 epsilons: tuple[float, ...] = (1e-3, 5e-4), **settings) -> pd.DataFrame:
-    """Metric 2.1 at points x (S, n) of a named network, remembered; by default of the scale's main network.
+def sharpness_of(x: Tensor, *, problem: Problem | None = None,
+                 epsilons: tuple[float, ...] = (1e-3, 5e-4), **options) -> pd.DataFrame:
+    """Metric 2.1 at points x (S, n) of a problem, remembered; by default of the scale's main one.
 
     Returns
     -------
     DataFrame
-        seed (row of x), epsilon, sharpness (percent), loss (nats). ``settings`` go to `sharpness.sharpness`.
+        seed (row of x), epsilon, sharpness (percent), loss (nats). ``options`` go to `sharpness.sharpness`.
     """
-    s = scale.current()
-    if network is None:
-        network, dataset, train_size = s.network, s.dataset, s.train_size
+    problem = problem or settings.current().main
     tables = []
     for epsilon in epsilons:
-        found = _measured(network, dataset, train_size, x, epsilon, settings)
+        found = _measured(problem, x, epsilon, options)
         tables.append(pd.DataFrame({"seed": range(len(x)), "epsilon": epsilon, **found}))
     return pd.concat(tables, ignore_index=True)

@@ -9,13 +9,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import device as devices
-from labsupport import scale
-from labsupport.experiments.minima import _objective, objective
+from labsupport import settings
+from labsupport.cache import remember
+from labsupport.engine import threads
+from labsupport.engine.stacked import forward
+from labsupport.experiments.minima import objective
 from labsupport.experiments.warm import iterates
 from labsupport.objective import Objective, summed_loss
-from labsupport.stack import forward
-from labsupport.store import remember
+from labsupport.problem import Problem
 
 #: Batch sizes at which noise is measured; those as large as the data or larger are left out.
 SIZES = (8, 32, 128, 400, 1000, 2000, 3200)
@@ -38,7 +39,7 @@ def batch_gradients(f: Objective, x: Tensor, batches: Tensor) -> Tensor:
     """
     size = max(1, 2_000 // batches.shape[1])
     found = []
-    with devices.threads_for(f.n):
+    with threads.threads_for(f.n):
         for part in batches.split(min(size, 64)):
             leaf = x.expand(len(part), -1).clone().requires_grad_()
             frozen = f.frozen and {name: tuple(s.expand(len(part), -1) for s in pair) for name, pair in f.frozen.items()}
@@ -82,9 +83,9 @@ def _measure(f: Objective, x: Tensor, size: int, at_least: int, seed: int) -> di
 
 
 @remember
-def _noise(network: str, dataset: str, train_size: int | None, x: Tensor, statistics: str, sizes: tuple[int, ...],
+def _noise(problem: Problem, x: Tensor, statistics: str, sizes: tuple[int, ...],
            at_least: int) -> pd.DataFrame:
-    f = _objective(network, dataset, train_size)
+    f = problem.objective()
     rows = []
     for seed, point in enumerate(x.to(f.device)):
         function = f.frozen_at(point) if statistics == "frozen" else f
@@ -93,14 +94,9 @@ def _noise(network: str, dataset: str, train_size: int | None, x: Tensor, statis
 
 
 @remember
-def _variance(network: str, dataset: str, train_size: int | None, x: Tensor) -> list[float]:
-    f = _objective(network, dataset, train_size)
+def _variance(problem: Problem, x: Tensor) -> list[float]:
+    f = problem.objective()
     return [sample_variance(f.frozen_at(point), point, samples=1000) for point in x.to(f.device)]
-
-
-def _named() -> tuple:
-    s = scale.current()
-    return s.network, s.dataset, s.train_size
 
 
 def sizes() -> tuple[int, ...]:
@@ -131,8 +127,8 @@ def gradient_noise(epoch: int = 1, *, statistics: str = "frozen", batch_sizes: t
         g_B and g, corrected for the number of draws; law, sigma^2 / B (N - B) / (N - 1) with sigma^2 from 1,000 single samples.
     """
     x, total = iterates()[epoch], len(objective().labels)
-    found = _noise(*_named(), x, statistics, batch_sizes or sizes(), at_least)
-    variance = found.seed.map(dict(enumerate(_variance(*_named(), x))))
+    found = _noise(settings.current().main, x, statistics, batch_sizes or sizes(), at_least)
+    variance = found.seed.map(dict(enumerate(_variance(settings.current().main, x))))
     return found.assign(law=variance / found.batch_size * correction(found.batch_size, total))
 
 
@@ -151,10 +147,10 @@ def signal_and_noise() -> pd.DataFrame:
         epoch, seed; signal, ||g||^2; variance, sigma^2, from epochs of batches of SB's size; crossing, sigma^2 / ||g||^2:
         the batch size at which, drawn with replacement, noise is as long as signal.
     """
-    size, total = scale.current().SB.batch_size, len(objective().labels)
+    size, total = settings.current().SB.batch_size, len(objective().labels)
     tables = []
     for epoch, x in iterates().items():
-        found = _noise(*_named(), x, "frozen", (size,), 2 * (total // size))
+        found = _noise(settings.current().main, x, "frozen", (size,), 2 * (total // size))
         variance = found.noise * size / correction(size, total)
         tables.append(pd.DataFrame({"epoch": epoch, "seed": found.seed, "signal": found.signal, "variance": variance,
                                     "crossing": variance / found.signal}))
@@ -168,12 +164,12 @@ def gradient_cloud(epoch: int, batch_sizes: tuple[int, ...], *, seed: int = 0, c
     remains, sideways; so the distance to (0, 1) is the true length of the noise. Its sign is the side of an arbitrary
     direction on which the batch lies. Statistics are frozen.
     """
-    return _cloud(*_named(), iterates()[epoch][seed], tuple(batch_sizes), count)
+    return _cloud(settings.current().main, iterates()[epoch][seed], tuple(batch_sizes), count)
 
 
 @remember
-def _cloud(network: str, dataset: str, train_size: int | None, x: Tensor, batch_sizes: tuple[int, ...], count: int) -> dict:
-    f = _objective(network, dataset, train_size).frozen_at(x)
+def _cloud(problem: Problem, x: Tensor, batch_sizes: tuple[int, ...], count: int) -> dict:
+    f = problem.objective().frozen_at(x)
     generator = torch.Generator(f.device).manual_seed(0)
     full, total, clouds = f.gradient(x), len(f.labels), {}
     side = torch.randn(full.shape, generator=generator, device=f.device)

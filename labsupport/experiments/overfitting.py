@@ -8,12 +8,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import data, networks, scale, sweep, training
+from labsupport import networks, settings, sweep, training
+from labsupport.cache import remember
 from labsupport.data import Dataset
 from labsupport.errors import choose
 from labsupport.objective import Objective
-from labsupport.store import remember
-from labsupport.training import Recipe
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 
 #: Factors on the logits that are tried after training, by `tempered`.
 TEMPERATURES = tuple(2 ** (k / 2) for k in range(-1, 9))
@@ -22,7 +23,7 @@ EVERY = 4
 
 
 def early_stopping(*, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB", "LB")) -> pd.DataFrame:
-    """Train on what is left when ``scale.held_out`` training samples are set aside, and look at them as training goes.
+    """Train on what is left when ``settings.held_out`` training samples are set aside, and look at them as training goes.
 
     Parameters
     ----------
@@ -48,11 +49,11 @@ def early_stopping(*, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB"
         choose("batch", name, ("SB", "LB"))
     if not 0 <= label_noise < 1:
         raise ValueError(f"label_noise is {label_noise}; it is a fraction of the labels, at least 0 and below 1.")
-    s = scale.current()
+    s = settings.current()
     recipes = {"SB": s.SB, "LB": s.LB}
     if label_noise:
         recipes["LB"] = s.LB.but(epochs=s.SB.epochs, stop_loss=None)
-    jobs = {name: (s.network, s.dataset, s.train_size, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
+    jobs = {name: (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
             for name, recipe in recipes.items() if name in batches}
     tables = sweep.each(_watched, jobs)
     return pd.concat([table.assign(batch=name) for name, table in tables.items()], ignore_index=True)
@@ -89,11 +90,12 @@ def corrupt(y: Tensor, fraction: float, num_classes: int, *, seed: int = 0) -> T
 
 
 @remember
-def _watched(network: str, dataset: str, train_size: int | None, held_out: int, recipe: Recipe, seeds: tuple[int, ...],
+def _watched(problem: Problem, held_out: int, recipe: Recipe, seeds: tuple[int, ...],
              label_noise: float) -> pd.DataFrame:
-    rest, x, y = split(data.load(dataset, train_size=train_size), held_out, label_noise=label_noise)
+    network = problem.network
+    rest, x, y = split(problem.load(), held_out, label_noise=label_noise)
     epochs = range(0, recipe.epochs + 1, EVERY)
-    runs = training.train(network, rest, recipe, seeds, checkpoints=epochs, records=1)  # besides the checkpoints' rows
+    runs = training.train(Problem(network, rest), recipe, seeds, checkpoints=epochs, records=1)  # besides the checkpoints' rows
     on_held_out, on_test = Objective(network, x, y), Objective(network, rest.x_test, rest.y_test)
     looks = [(runs.history[runs.history.epoch == epoch], points) for epoch, points in runs.checkpoints.items()]
     last = runs.final.reset_index()
@@ -116,7 +118,7 @@ def tempered(x: Tensor, network: str, temperature: Tensor | float) -> Tensor:
 
     Only the output layer's weights and biases, the last entries of x, are divided.
     """
-    last = sum(p.numel() for p in networks.build(network)[-1].parameters())
+    last = sum(p.numel() for p in networks.layers(network)[-1].parameters())
     t = torch.as_tensor(temperature, dtype=x.dtype, device=x.device).reshape(-1, 1)
     return torch.cat([x[:, :-last], x[:, -last:] / t], dim=1)
 

@@ -7,10 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import landscape, scale, symmetry
+from labsupport import landscape, settings, symmetry
+from labsupport.cache import remember
 from labsupport.errors import choose
-from labsupport.experiments.minima import _objective, minima
-from labsupport.store import remember
+from labsupport.experiments.minima import minima
+from labsupport.problem import Problem
 
 #: What `between` may do to both minima first. Neither changes what the networks compute.
 WEIGHTS = {"as trained": lambda network, x: x, "rows normalized": symmetry.normalize_rows}
@@ -19,9 +20,9 @@ ALPHAS = tuple(np.linspace(-1, 2, 25).tolist())  # the paper's
 
 
 @remember
-def _between(network: str, dataset: str, train_size: int | None, split: str, path: str, x_a: Tensor, x_b: Tensor,
+def _between(problem: Problem, split: str, path: str, x_a: Tensor, x_b: Tensor,
              alphas: tuple[float, ...]) -> pd.DataFrame:
-    return PATHS[path](_objective(network, dataset, train_size, split), x_a, x_b, alphas)
+    return PATHS[path](problem.objective(split), x_a, x_b, alphas)
 
 
 def between(*, weights: str = "as trained", path: str = "line", splits: tuple[str, ...] = ("train",),
@@ -44,9 +45,9 @@ def between(*, weights: str = "as trained", path: str = "line", splits: tuple[st
     """
     choose("change of weights", weights, WEIGHTS)
     choose("path", path, PATHS)
-    s, found = scale.current(), minima()
-    ends = [WEIGHTS[weights](s.network, x) for x in (found["SB"].x if x_a is None else x_a, found["LB"].x if x_b is None else x_b)]
-    tables = [_between(s.network, s.dataset, s.train_size, split, path, *ends, tuple(alphas)).assign(split=split)
+    s, found = settings.current(), minima()
+    ends = [WEIGHTS[weights](s.main.network, x) for x in (found["SB"].x if x_a is None else x_a, found["LB"].x if x_b is None else x_b)]
+    tables = [_between(s.main, split, path, *ends, tuple(alphas)).assign(split=split)
               for split in splits]
     return pd.concat(tables, ignore_index=True).rename(columns={"pair": "seed"})[["seed", "alpha", "split", "loss", "accuracy"]]
 
@@ -73,7 +74,7 @@ def bends(table: pd.DataFrame, value: str = "loss") -> pd.DataFrame:
 def distances() -> pd.DataFrame:
     """How far each run is from its start: run (SB, LB), seed, updates, distance ||x - x0||, length ||x||, test_accuracy.
 
-    SB at the epochs of `scale.Scale.warm_epochs` and at the end, LB at the end.
+    SB at the epochs of `settings.Settings.warm_epochs` and at the end, LB at the end.
     """
     found = minima()
     way = found["SB"]
@@ -86,21 +87,21 @@ def distances() -> pd.DataFrame:
 
 
 @remember
-def _plane(network: str, dataset: str, train_size: int | None, x: Tensor, span: float, steps: int, seed: int) -> pd.DataFrame:
-    return landscape.plane(_objective(network, dataset, train_size), x, span=span, steps=steps, seed=seed)
+def _plane(problem: Problem, x: Tensor, span: float, steps: int, seed: int) -> pd.DataFrame:
+    return landscape.plane(problem.objective(), x, span=span, steps=steps, seed=seed)
 
 
 def planes(*, seed: int = 0, span: float = 1.0) -> pd.DataFrame:
     """Filter-normalized planes around one seed's SB and LB minimum, both along the same random draw: run, a, b, loss, accuracy."""
-    s = scale.current()
-    return pd.concat([_plane(s.network, s.dataset, s.train_size, runs.x[seed], span, s.plane_steps, seed).assign(run=name)
+    s = settings.current()
+    return pd.concat([_plane(s.main, runs.x[seed], span, s.plane_steps, seed).assign(run=name)
                       for name, runs in minima().items()], ignore_index=True)
 
 
 @remember
-def _slices(network: str, dataset: str, train_size: int | None, x: Tensor, kind: str, directions: int, length: float,
+def _slices(problem: Problem, x: Tensor, kind: str, directions: int, length: float,
             ticks: tuple[float, ...]) -> pd.DataFrame:
-    f = _objective(network, dataset, train_size)
+    f = problem.objective()
     rows, tables = landscape.filter_rows(f.layout), []
     for seed, point in enumerate(x):
         for draw in range(directions):
@@ -122,7 +123,7 @@ def slices(*, directions: int = 3, length: float = 15.0, ticks: tuple[float, ...
     ``raw``: both minima are left by steps of the same ``length``. ``filter``: each by directions whose every filter is as
     long as its own (Li et al. 2018). Columns: kind, run, seed, draw, t, loss (nats).
     """
-    s = scale.current()
+    s = settings.current()
     return pd.concat([
-        _slices(s.network, s.dataset, s.train_size, runs.x, kind, directions, length, ticks).assign(kind=kind, run=name)
+        _slices(s.main, runs.x, kind, directions, length, ticks).assign(kind=kind, run=name)
         for kind in ("raw", "filter") for name, runs in minima().items()], ignore_index=True)

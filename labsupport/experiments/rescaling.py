@@ -5,15 +5,19 @@ The network is F0 without batch norm: with it, the first layers' scale is alread
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import data, scale, sweep, symmetry
-from labsupport.experiments.minima import _objective, sharpness_of
+from labsupport import settings, sweep, symmetry
+from labsupport.cache import remember
+from labsupport.experiments.minima import sharpness_of
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
-from labsupport.store import remember
-from labsupport.training import Recipe, Runs
+from labsupport.training import Runs
 
 NETWORK = "F0-plain"
 #: Powers of two, so that rescaling changes no digit of the outputs.
@@ -24,16 +28,20 @@ PLAIN_LOSS = 0.02
 RELATIVE = 0.02
 
 
+def _problem() -> Problem:
+    return dataclasses.replace(settings.current().main, network=NETWORK)
+
+
 def plain_recipes() -> dict[str, Recipe]:
     """Small and large batches for F0 without batch norm, both until the training loss is `PLAIN_LOSS`."""
-    s = scale.current()
+    s = settings.current()
     return {"SB": s.SB.but(stop_loss=PLAIN_LOSS), "LB": s.LB.but(stop_loss=PLAIN_LOSS)}
 
 
 def plain_minima() -> dict[str, Runs]:
     """{"SB": Runs, "LB": Runs} of F0 without batch norm, from the same starts."""
-    s = scale.current()
-    return sweep.run(NETWORK, s.dataset, plain_recipes(), s.seeds, train_size=s.train_size, records=8)
+    s = settings.current()
+    return sweep.run(_problem(), plain_recipes(), s.seeds, records=8)
 
 
 def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
@@ -47,10 +55,8 @@ def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, off
         batch (SB, LB), factor (first layer times, second divided by), seed; sharpness (percent, Metric 2.1 of Keskar et
         al. 2017, ``strong``, one search); loss (nats).
     """
-    s = scale.current()
-    settings = {"starts": 1} if offset == 1 else {"starts": 1, "offset": offset}
-    tables = [sharpness_of(symmetry.rescale(NETWORK, run.x, factor), network=NETWORK, dataset=s.dataset,
-                           train_size=s.train_size, epsilons=(epsilon,), **settings).assign(batch=batch, factor=factor)
+    options = {"starts": 1} if offset == 1 else {"starts": 1, "offset": offset}
+    tables = [sharpness_of(symmetry.rescale(NETWORK, run.x, factor), problem=_problem(), epsilons=(epsilon,), **options).assign(batch=batch, factor=factor)
               for batch, run in plain_minima().items() for factor in factors]
     return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "loss"]]
 
@@ -63,24 +69,22 @@ def valley(batch: str, factor: float, points: int = 31) -> pd.DataFrame:
     DataFrame
         share (of the step, -1 to 1), loss (nats).
     """
-    s = scale.current()
     x = symmetry.rescale(NETWORK, plain_minima()[batch].x[0], factor)
     shares = [-1 + 2 * k / (points - 1) for k in range(points)]
-    return pd.DataFrame({"share": shares, "loss": _along(NETWORK, s.dataset, s.train_size, x, tuple(shares))})
+    return pd.DataFrame({"share": shares, "loss": _along(_problem(), x, tuple(shares))})
 
 
 @remember
-def _along(network: str, dataset: str, train_size: int | None, x: Tensor, shares: tuple[float, ...]) -> list[float]:
-    f = _objective(network, dataset, train_size)
+def _along(problem: Problem, x: Tensor, shares: tuple[float, ...]) -> list[float]:
+    f = problem.objective()
     worst = sharpness(f, x, starts=1).y[0]
     return f(torch.stack([x.to(worst) + share * worst for share in shares])).tolist()
 
 
 def agreement(factor: float) -> pd.DataFrame:
     """How much the outputs of seed 0's networks change under rescaling, in float64: batch, largest_logit, largest_change."""
-    s = scale.current()
-    samples = data.load(s.dataset, train_size=s.train_size)
-    f = _objective(NETWORK, s.dataset, s.train_size).double()
+    samples = settings.current().main.load()
+    f = _problem().objective().double()
     rows = []
     for batch, run in plain_minima().items():
         x = run.x[0].to(samples.device).double()

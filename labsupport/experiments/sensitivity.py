@@ -9,19 +9,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import curvature, landscape, scale
-from labsupport.experiments.minima import _objective, minima, sharpness_of
+from labsupport import curvature, landscape, settings
+from labsupport.cache import remember
+from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.objective import Objective
+from labsupport.problem import Problem
 from labsupport.sharpness import sharpness
-from labsupport.store import remember
 
 EPSILONS = (1e-3, 5e-4)  # the paper's
 SUBSPACE_DIM = 100  # the paper's p
-
-
-def _setting() -> tuple[str, str, int | None]:
-    s = scale.current()
-    return s.network, s.dataset, s.train_size
 
 
 # -- Tables 3 and 4 ------------------------------------------------------------------------------------------------
@@ -40,7 +36,7 @@ def manifold_table(*, epsilons: tuple[float, ...] = EPSILONS, subspace_dim: int 
     """
     tables = [sharpness_of(run.x, epsilons=epsilons, subspace_dim=subspace_dim, seed=seed, starts=1)
               .assign(batch=batch, manifold=seed)
-              for batch, run in minima().items() for seed in range(scale.current().manifolds)]
+              for batch, run in minima().items() for seed in range(settings.current().manifolds)]
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "epsilon", "manifold", "sharpness", "loss"]]
 
 
@@ -48,10 +44,10 @@ def manifold_table(*, epsilons: tuple[float, ...] = EPSILONS, subspace_dim: int 
 
 
 @remember
-def _finished(network: str, dataset: str, train_size: int | None, x: Tensor, iterations: int) -> Tensor:
+def _finished(problem: Problem, x: Tensor, iterations: int) -> Tensor:
     from scipy.optimize import minimize
 
-    f, ends = _objective(network, dataset, train_size), []
+    f, ends = problem.objective(), []
     for point in x:
         def value_and_slope(v, point=point):
             value, gradient = f.value_and_gradient(torch.from_numpy(v).to(point))
@@ -69,7 +65,7 @@ def finished() -> dict[str, Tensor]:
     SciPy's L-BFGS-B on the whole training set, without bounds, until no entry of the gradient exceeds 1e-5, its default for
     "finished", or for the scale's ``finishing`` iterations.
     """
-    return {batch: _finished(*_setting(), run.x, scale.current().finishing) for batch, run in minima().items()}
+    return {batch: _finished(settings.current().main, run.x, settings.current().finishing) for batch, run in minima().items()}
 
 
 def naive_port(f, x: Tensor, epsilon: float = 1e-3, *, scale: float = 1.0, start: float = 0.0, **options) -> tuple[float, object]:
@@ -99,8 +95,8 @@ def naive_port(f, x: Tensor, epsilon: float = 1e-3, *, scale: float = 1.0, start
 
 
 @remember
-def _port(network: str, dataset: str, train_size: int | None, x: Tensor, epsilon: float, settings: dict) -> list[dict]:
-    f, rows = _objective(network, dataset, train_size), []
+def _port(problem: Problem, x: Tensor, epsilon: float, settings: dict) -> list[dict]:
+    f, rows = problem.objective(), []
     for seed, point in enumerate(x):
         value, said = naive_port(f, point, epsilon, **settings)
         rows.append({"seed": seed, "steepest": float(f.gradient(point).abs().max()), "loss": float(f(point)), "naive": value,
@@ -117,10 +113,10 @@ def naive_table(*, epsilon: float = 1e-3) -> pd.DataFrame:
         batch, seed; loss (nats); steepest, the largest entry of the gradient; naive and strong (percent); evaluations and message,
         SciPy's; test_accuracy (percent).
     """
-    tables, on_test = [], _objective(*_setting(), "test")
+    tables, on_test = [], settings.current().main.objective("test")
     for batch, x in finished().items():
         strong = sharpness_of(x, epsilons=(epsilon,), starts=1)["sharpness"]
-        tables.append(pd.DataFrame(_port(*_setting(), x, epsilon, {})).assign(
+        tables.append(pd.DataFrame(_port(settings.current().main, x, epsilon, {})).assign(
             batch=batch, strong=strong, test_accuracy=on_test.accuracy(x).tolist()))
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "loss", "steepest", "naive", "strong", "evaluations", "message",
                                                  "test_accuracy"]]
@@ -134,7 +130,7 @@ REPAIRS = {"nothing": {}, "random start": {"start": 1.0}, "tolerances 0": {"gtol
 def repairs(*, epsilon: float = 1e-3, seeds: int = 2) -> pd.DataFrame:
     """The port with one thing changed at a time, at LB followed to the bottom: repair, seed, sharpness (percent), evaluations."""
     x = finished()["LB"][:seeds]
-    tables = [pd.DataFrame(_port(*_setting(), x, epsilon, settings)).assign(repair=name) for name, settings in REPAIRS.items()]
+    tables = [pd.DataFrame(_port(settings.current().main, x, epsilon, settings)).assign(repair=name) for name, settings in REPAIRS.items()]
     return pd.concat(tables, ignore_index=True).rename(columns={"naive": "sharpness"})[["repair", "seed", "sharpness", "evaluations"]]
 
 
@@ -160,8 +156,8 @@ class _Counted:
 
 
 @remember
-def _hessian(network: str, dataset: str, train_size: int | None, x: Tensor, samples: int) -> list[dict]:
-    f, rows = _objective(network, dataset, train_size), []
+def _hessian(problem: Problem, x: Tensor, samples: int) -> list[dict]:
+    f, rows = problem.objective(), []
     for seed, point in enumerate(x):
         counted, began = _Counted(f), time.process_time()
         top = curvature.top_eigenvalues(counted, point, 1, tolerance=1e-2)
@@ -181,7 +177,7 @@ def hessian_table(*, samples: int = 8) -> pd.DataFrame:
         batch, seed; top_eigenvalue (to a hundredth); trace and trace_error, Hutchinson's estimate from ``samples`` products and its
         standard error; products and seconds (of one core) that the eigenvalue took.
     """
-    tables = [pd.DataFrame(_hessian(*_setting(), run.x, samples)).assign(batch=batch) for batch, run in minima().items()]
+    tables = [pd.DataFrame(_hessian(settings.current().main, run.x, samples)).assign(batch=batch) for batch, run in minima().items()]
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "top_eigenvalue", "trace", "trace_error", "products", "seconds"]]
 
 
@@ -193,29 +189,28 @@ VARIANTS = {"as in this book": (False, 5000), "frozen statistics": (True, 5000),
 
 
 @remember
-def _variant(network: str, dataset: str, train_size: int | None, x: Tensor, epsilon: float, frozen: bool, chunk: int) -> dict:
-    whole = _objective(network, dataset, train_size)
-    f = Objective(network, whole.inputs, whole.labels, chunk=chunk)
+def _variant(problem: Problem, x: Tensor, epsilon: float, frozen: bool, chunk: int) -> dict:
+    f = problem.objective(chunk=chunk)
     found = sharpness(f.frozen_at(x) if frozen else f, x, epsilon=epsilon, starts=1)
     return {"sharpness": found.value.tolist(), "loss": found.f_x.tolist()}
 
 
 def definitions(*, epsilon: float = 1e-3) -> pd.DataFrame:
     """The same minima under other definitions of f (`VARIANTS`): variant, batch, seed, sharpness (percent), loss (nats)."""
-    tables = [pd.DataFrame(_variant(*_setting(), run.x, epsilon, *settings)).assign(variant=name, batch=batch, seed=range(len(run.x)))
+    tables = [pd.DataFrame(_variant(settings.current().main, run.x, epsilon, *settings)).assign(variant=name, batch=batch, seed=range(len(run.x)))
               for name, settings in VARIANTS.items() for batch, run in minima().items()]
     return pd.concat(tables, ignore_index=True)[["variant", "batch", "seed", "sharpness", "loss"]]
 
 
 @remember
-def _cost(network: str, dataset: str, train_size: int | None, x: Tensor) -> list[dict]:
-    f = _objective(network, dataset, train_size)
+def _cost(problem: Problem, x: Tensor) -> list[dict]:
+    f = problem.objective()
     wishes = {"strong, one search": {"starts": 1}, "strong": {}, "paper": {"method": "paper"},
               "strong, manifold": {"starts": 1, "subspace_dim": SUBSPACE_DIM}}
     rows = []
-    for name, settings in wishes.items():
+    for name, options in wishes.items():
         counted, began = _Counted(f), time.process_time()
-        found = sharpness(counted, x, **settings)
+        found = sharpness(counted, x, **options)
         rows.append({"estimator": name, "evaluations": int(found.evaluations.max()), "seconds": time.process_time() - began,
                      "sharpness": float(found.value.max())})
     return rows
@@ -223,16 +218,16 @@ def _cost(network: str, dataset: str, train_size: int | None, x: Tensor) -> list
 
 def cost_table() -> pd.DataFrame:
     """What one LB minimum costs: estimator, evaluations (of f and its gradient), seconds (of one core), sharpness (percent)."""
-    return pd.DataFrame(_cost(*_setting(), minima()["LB"].x[:1]))
+    return pd.DataFrame(_cost(settings.current().main, minima()["LB"].x[:1]))
 
 
 # -- a slice through the box ---------------------------------------------------------------------------------------
 
 
 @remember
-def _slice(network: str, dataset: str, train_size: int | None, x: Tensor, one: Tensor, two: Tensor, span: float,
+def _slice(problem: Problem, x: Tensor, one: Tensor, two: Tensor, span: float,
            steps: int) -> pd.DataFrame:
-    return landscape.plane(_objective(network, dataset, train_size), x, span=span, steps=steps, directions=(one, two))
+    return landscape.plane(problem.objective(), x, span=span, steps=steps, directions=(one, two))
 
 
 def box_slice(batch: str, directions: str, *, seed: int = 0, span: float = 1.5e-3, epsilon: float = 1e-3) -> pd.DataFrame:
@@ -251,14 +246,14 @@ def box_slice(batch: str, directions: str, *, seed: int = 0, span: float = 1.5e-
     half = (torch.rand(x.shape, generator=generator) < 0.5).to(x.device)
     signs = (torch.rand(x.shape, generator=generator) < 0.5).to(x) * 2 - 1
     if directions == "worst":
-        signs = _corner(*_setting(), x, epsilon).to(x)
+        signs = _corner(settings.current().main, x, epsilon).to(x)
     reach = signs * (x.abs() + 1)
-    return _slice(*_setting(), x, reach * half, reach * ~half, span, scale.current().slice_steps)
+    return _slice(settings.current().main, x, reach * half, reach * ~half, span, settings.current().slice_steps)
 
 
 @remember
-def _corner(network: str, dataset: str, train_size: int | None, x: Tensor, epsilon: float) -> Tensor:
-    return sharpness(_objective(network, dataset, train_size), x, epsilon=epsilon).y[0].sign().cpu()
+def _corner(problem: Problem, x: Tensor, epsilon: float) -> Tensor:
+    return sharpness(problem.objective(), x, epsilon=epsilon).y[0].sign().cpu()
 
 
 def along_the_diagonal(*, epsilon: float = 1e-3, points: int = 25) -> pd.DataFrame:
@@ -271,14 +266,14 @@ def along_the_diagonal(*, epsilon: float = 1e-3, points: int = 25) -> pd.DataFra
     """
     tables = []
     for batch, run in minima().items():
-        found = _diagonal(*_setting(), run.x, epsilon, points)
+        found = _diagonal(settings.current().main, run.x, epsilon, points)
         tables.append(found.assign(batch=batch))
     return pd.concat(tables, ignore_index=True)
 
 
 @remember
-def _diagonal(network: str, dataset: str, train_size: int | None, x: Tensor, epsilon: float, points: int) -> pd.DataFrame:
-    f = _objective(network, dataset, train_size)
+def _diagonal(problem: Problem, x: Tensor, epsilon: float, points: int) -> pd.DataFrame:
+    f = problem.objective()
     corner = x + sharpness(f, x, epsilon=epsilon).y
     table = landscape.line(f, x, corner, np.linspace(-1, 1.25, points)).rename(columns={"pair": "seed", "alpha": "t"})
     here = f(x).cpu().numpy()[table.seed]

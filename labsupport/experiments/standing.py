@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from labsupport import scale, sweep, symmetry
+from labsupport import settings, sweep, symmetry
 from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.gap import sweep_runs
 from labsupport.experiments.minima import _measured
@@ -72,11 +72,10 @@ def four_measures(x: Tensor) -> dict[str, np.ndarray]:
 
 def _jobs(x: Tensor) -> dict[str, tuple]:
     """{column of `MEASURES`: what `minima._measured` is to be given for it}."""
-    s, once = scale.current(), {"starts": 1}
-    at = (s.network, s.dataset, s.train_size)
-    return {"sharpness": (*at, x, 1e-3, once), "sharpness_5e-4": (*at, x, 5e-4, once),
-            "relative": (*at, x, RELATIVE, {**once, "offset": 0.0}),
-            "rows": (*at, symmetry.normalize_rows(s.network, x), 1e-3, once)}
+    s, once = settings.current(), {"starts": 1}
+    return {"sharpness": (s.main, x, 1e-3, once), "sharpness_5e-4": (s.main, x, 5e-4, once),
+            "relative": (s.main, x, RELATIVE, {**once, "offset": 0.0}),
+            "rows": (s.main, symmetry.normalize_rows(s.main.network, x), 1e-3, once)}
 
 
 # -- rank correlations ---------------------------------------------------------------------------------------------

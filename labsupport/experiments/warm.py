@@ -5,23 +5,24 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
-from labsupport import scale, sweep
+from labsupport import settings, sweep
 from labsupport.experiments.minima import minima, objective, sharpness_of
-from labsupport.training import Recipe, Runs
+from labsupport.recipe import Recipe
+from labsupport.training import Runs
 
 
 def iterates() -> dict[int, torch.Tensor]:
     """{epoch k: SB iterates (S, n)}, from the start, k = 0, to the last epoch."""
     SB = minima()["SB"]
-    return SB.checkpoints | {scale.current().SB.epochs: SB.x}
+    return SB.checkpoints | {settings.current().SB.epochs: SB.x}
 
 
 def warm_runs() -> dict[int, Runs]:
     """{k: LB trained from the SB iterates of epoch k to the large batch's stopping loss}; k = 0 is LB as in `minima`."""
-    s = scale.current()
+    s = settings.current()
     starts = iterates()
     later = {k: x for k, x in starts.items() if k}
-    runs = sweep.run(s.network, s.dataset, {k: s.LB for k in later}, s.seeds, train_size=s.train_size, x0=later)
+    runs = sweep.run(s.main, {k: s.LB for k in later}, s.seeds, x0=later)
     return {0: minima()["LB"]} | runs
 
 
@@ -34,7 +35,7 @@ def warm_start() -> pd.DataFrame:
         seed; k (SB epochs); run: ``SB`` for the iterate itself, ``LB`` for where LB ended from it; epochs and updates of
         both together; train_loss (nats); test_accuracy, sharpness_1e-3 and, for LB only, sharpness_5e-4 (percent, Metric 2.1).
     """
-    s = scale.current()
+    s = settings.current()
     on_test, per_epoch = objective("test"), -(-len(objective().labels) // s.SB.batch_size)
     tables = []
     for k, x in iterates().items():
@@ -70,14 +71,14 @@ def paths() -> pd.DataFrame:
 def annealed(k: int) -> Runs:
     """SB from its own iterate of epoch k to SB's last epoch, with the learning rate divided by the ratio of the two batch
     sizes: as little noise as LB from there, with small batches."""
-    s = scale.current()
+    s = settings.current()
     recipe = s.SB.but(epochs=max(1, s.SB.epochs - k), learning_rate=s.SB.learning_rate * s.SB.batch_size / s.LB.batch_size)
-    return sweep.run(s.network, s.dataset, {k: recipe}, s.seeds, train_size=s.train_size, x0={k: iterates()[k]}, records=1)[k]
+    return sweep.run(s.main, {k: recipe}, s.seeds, x0={k: iterates()[k]}, records=1)[k]
 
 
 def growing() -> Recipe:
-    """SB whose batch grows to LB's in four stages, at the epochs of `scale.Scale.growth`; stops at LB's loss."""
-    s = scale.current()
+    """SB whose batch grows to LB's in four stages, at the epochs of `settings.Settings.growth`; stops at LB's loss."""
+    s = settings.current()
     return s.SB.but(epochs=s.LB.epochs, growth=s.growth, stop_loss=s.LB.stop_loss)
 
 
@@ -86,9 +87,9 @@ def remedies() -> pd.DataFrame:
 
     Columns: method, seed, updates, train_loss (nats), test_accuracy, sharpness_1e-3 and sharpness_5e-4 (percent).
     """
-    s = scale.current()
+    s = settings.current()
     k = max(s.warm_epochs)
-    grown = sweep.run(s.network, s.dataset, {"grown": growing()}, s.seeds, train_size=s.train_size, records=8)["grown"]
+    grown = sweep.run(s.main, {"grown": growing()}, s.seeds, records=8)["grown"]
     per_epoch = -(-len(objective().labels) // s.SB.batch_size)
     found = {"SB": (minima()["SB"], 0), "LB": (minima()["LB"], 0), f"SB {k} epochs, then LB": (warm_runs()[k], k * per_epoch),
              f"SB {k} epochs, then lower rate": (annealed(k), k * per_epoch), "growing batch": (grown, 0)}
@@ -98,7 +99,7 @@ def remedies() -> pd.DataFrame:
 
 
 def reverse() -> Runs:
-    """The other way round, which the paper did not do: SB from where LB ended, for the epochs of `scale.Scale.reverse_epochs`."""
-    s = scale.current()
-    return sweep.run(s.network, s.dataset, {"reverse": s.SB.but(epochs=s.reverse_epochs)}, s.seeds, train_size=s.train_size,
+    """The other way round, which the paper did not do: SB from where LB ended, for the epochs of `settings.Settings.reverse_epochs`."""
+    s = settings.current()
+    return sweep.run(s.main, {"reverse": s.SB.but(epochs=s.reverse_epochs)}, s.seeds,
                      x0={"reverse": minima()["LB"].x})["reverse"]

@@ -11,10 +11,10 @@ CELLS = [
     ax.axhline(height, color=color)
     ax.set(ylim=(0, 4), xlabel="x", ylabel="y", title="A line rises")
     return ax""",
-    """widgets.explore(line, height=[1, 2, 3], color={"Blue": "#0072B2", "Orange": "#D55E00"},
+    """explore.figure(line, height=[1, 2, 3], color={"Blue": "#0072B2", "Orange": "#D55E00"},
     labels={"height": "Height", "color": "Color"}, start={"height": 2},
     alt="A level line at height {height}, drawn in {color}.", caption="Height and color can be chosen.")""",
-    """widgets.explore(lambda color: line(2, color), color={"Blue": "#0072B2", "Orange": "#D55E00"},
+    """explore.figure(lambda color: line(2, color), color={"Blue": "#0072B2", "Orange": "#D55E00"},
     alt="A level line drawn in {color}.", caption="Only the color can be chosen.")""",
 ]
 

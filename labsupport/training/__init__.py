@@ -10,86 +10,27 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from labsupport import device as devices
-from labsupport import networks, pieces
-from labsupport.data import Dataset
-from labsupport.errors import TrainingDiverged, choose
-from labsupport.functions import check_points
+from labsupport import networks, remedies
+from labsupport.engine import threads
+from labsupport.engine.functions import check_points
+from labsupport.errors import TrainingDiverged
 from labsupport.objective import Objective, chunks, flatten
-from labsupport.steps import Stepper
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.settings import environment
+from labsupport.training.step import Stepper
 
-OPTIMIZERS = ("adam", "sgd")
 #: What is recorded of each seed at an epoch; losses in nats, accuracies in percent.
 HISTORY = ["seed", "epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. Give ``epochs`` or ``steps``; the rest has the paper's values where the paper gives any.
-
-    ``stop_loss`` (nats) ends a seed's training after the first epoch whose training loss is at or below it.
-    ``growth`` holds (from epoch, batch size) pairs. The last six fields are the remedies of chapter 8: ``ghost_batch``
-    samples normalized together, ``proximal`` strength with ``inner_steps`` steps per batch, ``sam_rho`` ascent length
-    (``sam_adaptive`` for ASAM), ``augment`` one of `pieces.AUGMENTATIONS`.
-    """
-
-    batch_size: int
-    epochs: int | None = None
-    steps: int | None = None
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    warmup_steps: int = 0
-    stop_loss: float | None = None
-    growth: tuple[tuple[int, int], ...] = ()
-    ghost_batch: int | None = None
-    proximal: float = 0.0
-    inner_steps: int = 1
-    sam_rho: float = 0.0
-    sam_adaptive: bool = False
-    augment: str | None = None
-
-    def __post_init__(self):
-        choose("optimizer", self.optimizer, OPTIMIZERS)
-        if self.augment is not None:
-            choose("augmentation", self.augment, pieces.AUGMENTATIONS)
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError(f"Give epochs or steps, one of the two; given: epochs={self.epochs}, steps={self.steps}.")
-        for name in ("batch_size", "epochs", "steps", "ghost_batch", "inner_steps"):
-            value = getattr(self, name)
-            if value is not None and (value != int(value) or value < 1):
-                raise ValueError(f"{name} is {value}; a whole number of at least 1 is needed.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate is {self.learning_rate}; a positive number is needed.")
-        for name in ("momentum", "weight_decay", "warmup_steps", "proximal", "sam_rho", "stop_loss"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it cannot be negative, infinite or no number.")
-        if self.ghost_batch == 1:
-            raise ValueError("ghost_batch is 1; batch norm needs at least 2 samples together.")
-        epochs = [epoch for epoch, _ in self.growth]
-        if epochs != sorted(set(epochs)) or any(epoch < 0 for epoch in epochs) or any(size < 1 for _, size in self.growth):
-            raise ValueError(f"growth is {self.growth}; it needs (from epoch, batch size) pairs, epochs counted from 0 and "
-                             "rising, sizes of at least 1. An example: ((10, 64), (20, 128)).")
-
-    def but(self, **changes) -> Recipe:
-        """This recipe with some fields changed.
-
-        >>> Recipe(32, epochs=80).but(batch_size=400, epochs=None, steps=10).steps
-        10
-        """
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -101,8 +42,7 @@ class Runs:
     test_accuracy (percent), one row per seed and recorded epoch. ``seconds`` : wall time of the training.
     """
 
-    network: str | nn.Sequential
-    dataset: str
+    problem: Problem
     recipe: Recipe
     seeds: tuple[int, ...]
     x0: Tensor
@@ -135,10 +75,10 @@ def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: in
     return torch.stack(points)
 
 
-def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds: int | Sequence[int] = 5, *,
+def train(problem: Problem, recipe: Recipe, seeds: int | Sequence[int] = 5, *, device: str | torch.device | None = None,
           x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, records: int | Sequence[int] = 40,
           progress: bool = True) -> Runs:
-    """Train one network from several seeds, all on the data's device.
+    """Train the problem's network from several seeds, all on one device.
 
     Parameters
     ----------
@@ -164,11 +104,12 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
         raise ValueError("There are no seeds. Give a number of seeds, such as 5, or a list such as [0, 1, 2].")
     if isinstance(records, int) and records < 0:
         raise ValueError(f"records is {records}; 0 or more are possible, and 0 keeps no history.")
+    network, dataset = problem.network, problem.load(device)
     total = len(dataset.y_train)
     largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
     if largest > total:
         raise ValueError(f"The batch of {largest} is larger than the data: {dataset.name} has {total} training samples here.")
-    if recipe.augment and pieces.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
+    if recipe.augment and remedies.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
         raise ValueError(f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
                          f"{tuple(dataset.x_train.shape[1:])}.")
     where = dataset.device
@@ -183,9 +124,9 @@ def train(network: str | nn.Sequential, dataset: Dataset, recipe: Recipe, seeds:
     keep = set(checkpoints or ())
     run = _Run(module, on_train, on_test, recipe, seeds, first, keep, records)
     began = time.perf_counter()
-    with devices.threads_for(on_train.n):
+    with threads.threads_for(on_train.n):
         run.go(progress and show_progress())
-    return Runs(network, dataset.edition, recipe, seeds, first, run.x, run.table(), run.kept, time.perf_counter() - began)
+    return Runs(problem, recipe, seeds, first, run.x, run.table(), run.kept, time.perf_counter() - began)
 
 
 def show_progress() -> bool:
@@ -193,7 +134,7 @@ def show_progress() -> bool:
 
     tqdm itself reads that variable, but in a notebook shows what is not refused outright.
     """
-    return not os.environ.get("TQDM_DISABLE")
+    return environment.shows_progress()
 
 
 class _Run:
@@ -242,7 +183,7 @@ class _Run:
     def epoch(self, epoch: int) -> Tensor:
         """One pass over the data, or what is left of ``steps``; the mean batch loss (S,)."""
         r, total = self.recipe, len(self.on_train.labels)
-        size = pieces.batch_size_at(epoch - 1, r.batch_size, r.growth)
+        size = remedies.batch_size_at(epoch - 1, r.batch_size, r.growth)
         order = torch.stack([torch.randperm(total, generator=self.orders[s], device=self.where) for s in self.going])
         losses, count = torch.zeros(len(self.going), device=self.where), 0
         for part in chunks(total, size):

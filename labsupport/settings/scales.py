@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-import torch
-
 from labsupport.errors import choose
-from labsupport.training import Recipe
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.settings import environment
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Settings shared by the chapters: ``SB`` and ``LB`` on the main network, the negative control, and sizes of sweeps."""
+class Settings:
+    """What the chapters share: the ``main`` problem with its recipes ``SB`` and ``LB``, the ``control``, and sizes of sweeps."""
 
     name: str
-    network: str
-    dataset: str
-    train_size: int | None
+    main: Problem
     seeds: int
     SB: Recipe
     LB: Recipe
     batch_sizes: tuple[int, ...]
-    control_network: str
-    control_train_size: int | None
+    control: Problem
     control_seeds: int
     control_SB: Recipe
     control_LB: Recipe
@@ -47,29 +43,29 @@ _LB = Recipe(400, epochs=200, stop_loss=2e-3)
 _GROWTH = ((10, 64), (20, 128), (30, 256), (40, 400))
 _EDGE = {"F0-plain": (0, 25, 50, 100, 150, 200, 300, 400), "F0": (0, 20, 40, 60, 100, 150)}
 
-TABLE: dict[str, Scale] = {
-    "smoke": Scale(  # do the cells run? the numbers mean nothing
-        name="smoke", network="F0", dataset="mnist1d", train_size=800, seeds=2,
+TABLE: dict[str, Settings] = {
+    "smoke": Settings(  # do the cells run? the numbers mean nothing
+        name="smoke", main=Problem("F0", "mnist1d", 800), seeds=2,
         SB=_SB.but(epochs=3), LB=_LB.but(epochs=4), batch_sizes=(32, 400),
-        control_network="F1s", control_train_size=1000, control_seeds=2,
+        control=Problem("F1s", "mnist", 1000), control_seeds=2,
         control_SB=Recipe(64, epochs=1), control_LB=Recipe(500, epochs=2),
         warm_epochs=(0, 1, 2), growth=((1, 64), (2, 128), (3, 400)), reverse_epochs=1,
         long_epochs=8, long_every=2, plane_steps=5, held_out=160,
         manifolds=1, slice_steps=3, finishing=10,
         edge_train_size=200, edge_steps={"F0-plain": (0, 2, 4), "F0": (0, 2, 4)}),
-    "laptop": Scale(  # five seeds, two cores, minutes; the effects are real
-        name="laptop", network="F0", dataset="mnist1d", train_size=None, seeds=5,
+    "laptop": Settings(  # five seeds, two cores, minutes; the effects are real
+        name="laptop", main=Problem("F0", "mnist1d"), seeds=5,
         SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
-        control_network="F1s", control_train_size=10_000, control_seeds=5,
+        control=Problem("F1s", "mnist", 10_000), control_seeds=5,
         control_SB=Recipe(64, epochs=20), control_LB=Recipe(1000, epochs=50, stop_loss=2e-3),
         warm_epochs=(0, 1, 2, 4, 8, 16, 24, 40), growth=_GROWTH, reverse_epochs=20,
         long_epochs=300, long_every=4, plane_steps=21, held_out=800,
         manifolds=3, slice_steps=13, finishing=100,
         edge_train_size=1000, edge_steps=_EDGE),
-    "gpu": Scale(  # ten seeds, and the paper's own F1 on all of MNIST for the control
-        name="gpu", network="F0", dataset="mnist1d", train_size=None, seeds=10,
+    "gpu": Settings(  # ten seeds, and the paper's own F1 on all of MNIST for the control
+        name="gpu", main=Problem("F0", "mnist1d"), seeds=10,
         SB=_SB, LB=_LB, batch_sizes=(32, 64, 128, 256, 400, 800, 2000),
-        control_network="F1", control_train_size=None, control_seeds=5,
+        control=Problem("F1", "mnist"), control_seeds=5,
         control_SB=Recipe(256, epochs=20), control_LB=Recipe(6000, epochs=100, stop_loss=1e-3),
         warm_epochs=(0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 60), growth=_GROWTH, reverse_epochs=40,
         long_epochs=300, long_every=4, plane_steps=31, held_out=800,
@@ -78,7 +74,6 @@ TABLE: dict[str, Scale] = {
 }
 
 
-def current() -> Scale:
-    """The scale named by LABSUPPORT_SCALE; without it ``gpu`` where torch sees one, else ``laptop``."""
-    wish = os.environ.get("LABSUPPORT_SCALE") or ("gpu" if torch.cuda.is_available() else "laptop")
-    return TABLE[choose("scale", wish, TABLE)]
+def current() -> Settings:
+    """The settings of the scale that `environment.scale` names. Raises UnknownName for one that is not in `TABLE`."""
+    return TABLE[choose("scale", environment.scale(), TABLE)]

@@ -22,17 +22,15 @@ import torch
 from filelock import FileLock, Timeout
 
 from labsupport import device as devices
+from labsupport.settings import environment
 
 #: Modules that no stored number depends on: what they decide reaches a remembered function as an argument.
-_NO_NUMBERS = {"labsupport", "store", "scale", "device", "errors", "check", "plots", "paper"}
+_NO_NUMBERS = {"labsupport", "cache", "settings", "settings.environment", "settings.scales", "device", "errors", "check", "plots", "paper"}
 
 
 def folder() -> Path:
     """Where results are kept."""
-    given = os.environ.get("LABSUPPORT_STORE")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "labsupport" / "store"
+    return environment.store_folder()
 
 
 @functools.cache
@@ -53,7 +51,7 @@ def _parsed(path: Path) -> tuple[str, frozenset[str]]:
 @functools.cache
 def code_version(path: Path) -> str:
     """A digest of the code in a file and in all modules of this package that it reaches by imports."""
-    here, seen, waiting = Path(__file__).parent, {}, [path]
+    here, seen, waiting = Path(__file__).parent.parent, {}, [path]
     while waiting:
         file = waiting.pop()
         if file not in seen and file.exists():
@@ -70,8 +68,8 @@ def fingerprint(value) -> str:
 def _plain(value):
     if isinstance(value, torch.Tensor):
         return np.ascontiguousarray(value.detach().cpu().numpy())
-    if hasattr(value, "key"):  # a Dataset
-        return ("data", value.key, value.device.type)
+    if hasattr(value, "key"):  # a Dataset, a Problem
+        return (type(value).__name__, _plain(value.key))
     if isinstance(value, dict):
         return sorted((str(k), _plain(v)) for k, v in value.items())
     if isinstance(value, list | tuple | set | frozenset):

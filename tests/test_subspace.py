@@ -5,8 +5,8 @@ import pytest
 import torch
 import twins
 
-from labsupport import manifold
-from labsupport.manifold import FullSpace, RandomManifold
+from labsupport import subspace
+from labsupport.subspace import FullSpace, RandomManifold
 
 
 def dense(space):
@@ -33,7 +33,7 @@ def test_lift_and_drop_are_a_and_its_transpose():
 
 def test_columns_made_again_are_the_columns_kept(monkeypatch):
     kept = RandomManifold(200, 23, 4, torch.zeros(1))
-    monkeypatch.setattr(manifold, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(subspace, "free_bytes", lambda device: 0)
     remade = RandomManifold(200, 23, 4, torch.zeros(1))
     assert kept._kept is not None and remade._kept is None
     assert torch.equal(dense(kept), dense(remade))
@@ -76,10 +76,10 @@ def test_full_space_is_the_identity():
 
 
 def test_a_is_kept_only_in_a_quarter_of_the_free_memory(monkeypatch):
-    monkeypatch.setattr(manifold, "free_bytes", lambda device: 4 * 100 * 10 * 4)
+    monkeypatch.setattr(subspace, "free_bytes", lambda device: 4 * 100 * 10 * 4)
     assert RandomManifold(100, 10, 0, torch.zeros(1))._kept is None
     assert RandomManifold(100, 9, 0, torch.zeros(1))._kept is not None
 
 
 def test_free_memory_is_a_number_here():
-    assert manifold.free_bytes(torch.device("cpu")) > 2**20
+    assert subspace.free_bytes(torch.device("cpu")) > 2**20

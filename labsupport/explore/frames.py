@@ -1,4 +1,4 @@
-"""Matplotlib figures as small pictures: the frames of `labsupport.widgets`.
+"""Matplotlib figures as small pictures: the frames of `labsupport.explore`.
 
 A figure of 5.6 x 3.6 inches is shown 560 pixels wide (`CSS_DPI` pixels an inch) and drawn with twice
 as many, so that it is sharp on a phone. It gets the smallest palette that shows no difference to the eye and

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from labsupport import device as devices
-from labsupport import dense, pieces
+from labsupport import remedies
+from labsupport.engine import threads, written_out
+from labsupport.engine.stacked import forward
 from labsupport.objective import Objective, summed_loss, together
-from labsupport.stack import forward
 
 #: On a GPU, a step of at most so many rows (models times batch) is recorded once and replayed: below, launching its
 #: hundred kernels takes longer than their arithmetic.
@@ -35,7 +35,7 @@ class Stepper:
         self.noise = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
         self.dropout = any(isinstance(layer, nn.Dropout) for layer in self.network)
         convolutions = any(isinstance(layer, nn.Conv2d) for layer in self.network)
-        self.precision = devices.training_precision(self.where, convolutions=convolutions)
+        self.precision = threads.training_precision(self.where, convolutions=convolutions)
         self.points = x.clone().requires_grad_()
         self.optimizer = self._optimizer(self.points)
         self.done = 0  # steps so far
@@ -48,26 +48,26 @@ class Stepper:
             return torch.optim.Adam([points], lr=r.learning_rate, weight_decay=r.weight_decay, fused=True)
         return torch.optim.SGD([points], lr=r.learning_rate, momentum=r.momentum, weight_decay=r.weight_decay, fused=True)
 
-    def _composed(self) -> pieces.Gradient:
+    def _composed(self) -> remedies.Gradient:
         """The gradient with the recipe's pieces around it; the proximal term joins in `step`, which knows its anchor."""
         gradient, r = self.plain_gradient, self.recipe
         if r.ghost_batch:
-            gradient = pieces.ghost(gradient, r.ghost_batch)
+            gradient = remedies.ghost(gradient, r.ghost_batch)
         if r.sam_rho:
-            gradient = pieces.sharpness_aware(gradient, r.sam_rho, adaptive=r.sam_adaptive)
+            gradient = remedies.sharpness_aware(gradient, r.sam_rho, adaptive=r.sam_adaptive)
         return gradient
 
     def step(self, chosen: Tensor) -> Tensor:
         """Move every point by one batch, samples ``chosen`` (S, B); the mean losses before the step, (S,)."""
         r = self.recipe
-        self.optimizer.param_groups[0]["lr"] = pieces.warmed_up(r.learning_rate, self.done, r.warmup_steps)
+        self.optimizer.param_groups[0]["lr"] = remedies.warmed_up(r.learning_rate, self.done, r.warmup_steps)
         self.done += 1
         if self._replays(chosen):
             losses, self.points.grad = self._replayed(chosen)
             self.optimizer.step()
             return losses
         inputs, labels = self._batch(chosen)
-        gradient = pieces.proximal(self.gradient, r.proximal, self.points.detach().clone()) if r.proximal else self.gradient
+        gradient = remedies.proximal(self.gradient, r.proximal, self.points.detach().clone()) if r.proximal else self.gradient
         losses = None
         for _ in range(r.inner_steps):
             now, self.points.grad = gradient(self.points.detach(), inputs, labels)
@@ -94,7 +94,7 @@ class Stepper:
 
     def _one_pass(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if self.data.blocks:
-            return dense.value_and_gradient(self.data.blocks, self.data.layout, points, inputs, labels)
+            return written_out.value_and_gradient(self.data.blocks, self.data.layout, points, inputs, labels)
         leaf = points.detach().requires_grad_()
         with torch.autocast(self.where.type, self.precision, enabled=self.precision != torch.float32, cache_enabled=False):
             logits = forward(self.network, self.data.layout, leaf, inputs, shared=False, dropout=self.dropout)
@@ -112,7 +112,7 @@ class Stepper:
         rows = chosen.flatten()  # a selection of rows is copied row by row; indices in two dimensions, number by number
         inputs, labels = (t.index_select(0, rows).unflatten(0, chosen.shape) for t in (self.data.inputs, self.data.labels))
         if self.recipe.augment:
-            change = pieces.AUGMENTATIONS[self.recipe.augment]
+            change = remedies.AUGMENTATIONS[self.recipe.augment]
             inputs = torch.stack([change(rows, noise) for rows, noise in zip(inputs, self.noise)])
         return inputs, labels
 

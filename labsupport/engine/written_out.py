@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from labsupport.stack import ONE_SAMPLE, Layout
+from labsupport.engine.stacked import ONE_SAMPLE, Layout
 
 _aten = torch.ops.aten
 
@@ -66,7 +66,7 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     """The cross-entropy of S models (S,) and its gradient (S, n), by one pass forward and one back.
 
     ``x`` (S, n). With ``inputs`` (S, B, ...) and ``labels`` (S, B), each model's own, as in training: their mean. With
-    ``inputs`` (B, ...) and ``labels`` (B,) for all models, as in an evaluation: their sum. Both as in `stack.forward`.
+    ``inputs`` (B, ...) and ``labels`` (B,) for all models, as in an evaluation: their sum. Both as in `stacked.forward`.
     """
     shared = labels.dim() == 1
     if shared:

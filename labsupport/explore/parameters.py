@@ -1,4 +1,4 @@
-"""What the reader of an explorable figure moves: its parameters, checked and named. See `labsupport.widgets`."""
+"""What the reader of an explorable figure moves: its parameters, checked and named. See `labsupport.explore`."""
 
 from __future__ import annotations
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from labsupport import data, dense, networks, stack, training
+from labsupport import data, networks, training
+from labsupport.engine import stacked, written_out
 from labsupport.objective import Objective, summed_loss
-from labsupport.training import Recipe
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ CHAINS = {
 def by_autograd(network, layout, x, inputs, labels):
     leaf = x.clone().requires_grad_()
     shared = labels.dim() == 1
-    losses = summed_loss(stack.forward(network, layout, leaf, inputs, shared=shared), labels)
+    losses = summed_loss(stacked.forward(network, layout, leaf, inputs, shared=shared), labels)
     if not shared:
         losses = losses / labels.shape[1]
     return losses.detach(), torch.autograd.grad(losses.sum(), leaf)[0]
@@ -41,14 +43,14 @@ def by_autograd(network, layout, x, inputs, labels):
 @pytest.mark.parametrize("name", CHAINS)
 def test_what_autograd_finds(name, shared, dtype):
     network, shape = CHAINS[name]
-    layout, random = stack.Layout.of(network), torch.Generator().manual_seed(0)
+    layout, random = stacked.Layout.of(network), torch.Generator().manual_seed(0)
     x = 0.1 * torch.randn(3, layout.n, generator=random, dtype=dtype)
     many = (50,) if shared else (3, 50)
     inputs = torch.randn(*many, *shape, generator=random, dtype=dtype)
     labels = torch.randint(0, 3, many, generator=random)
     kept = inputs.clone(), x.clone()
     wanted = by_autograd(network, layout, x, inputs, labels)
-    found = dense.value_and_gradient(dense.chain(network), layout, x, inputs, labels)
+    found = written_out.value_and_gradient(written_out.chain(network), layout, x, inputs, labels)
     assert torch.equal(inputs, kept[0]) and torch.equal(x, kept[1])
     rounding = 10 * torch.finfo(dtype).eps
     assert torch.allclose(found[0], wanted[0], rtol=rounding)
@@ -65,25 +67,25 @@ def test_what_autograd_finds(name, shared, dtype):
     [nn.Flatten()],
 ])
 def test_what_is_no_such_chain_is_left_to_autograd(layers):
-    assert dense.chain(nn.Sequential(*layers)) is None
+    assert written_out.chain(nn.Sequential(*layers)) is None
 
 
 @pytest.mark.parametrize("name", ["C0", "C1", "C2"])
 def test_convolutions_are_left_to_autograd(name):
-    assert dense.chain(networks.build(name)) is None
+    assert written_out.chain(networks.build(name)) is None
 
 
 def test_a_batch_of_one_has_no_variance(signals):
     with pytest.raises(ValueError, match="at least 2 samples"):
-        training.train("F0", signals, Recipe(1, steps=2), 1, progress=False, records=0)
+        training.train(Problem("F0", signals), Recipe(1, steps=2), 1, progress=False, records=0)
 
 
 def test_training_and_evaluation_take_the_same_way_with_and_without(signals, monkeypatch):
     recipe = Recipe(32, steps=20)
-    ours = training.train("F0", signals, recipe, 2, progress=False)
+    ours = training.train(Problem("F0", signals), recipe, 2, progress=False)
     slope = Objective("F0", signals.x_train, signals.y_train).gradient(ours.x0)
-    monkeypatch.setattr(dense, "chain", lambda network: None)
-    theirs = training.train("F0", signals, recipe, 2, progress=False)
+    monkeypatch.setattr(written_out, "chain", lambda network: None)
+    theirs = training.train(Problem("F0", signals), recipe, 2, progress=False)
     assert ours.final.train_loss.tolist() == pytest.approx(theirs.final.train_loss.tolist(), rel=1e-3)
     other = Objective("F0", signals.x_train, signals.y_train).gradient(ours.x0)
     assert torch.allclose(slope, other, atol=1e-6)

@@ -14,7 +14,8 @@ from ipywidgets.embed import embed_data
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from labsupport import frames, widgets
+from labsupport import explore
+from labsupport.explore import frames
 
 TEXT = {"alt": "A line at height {height}.", "caption": "The line rises."}
 
@@ -49,7 +50,7 @@ def frames_of(figure) -> list[str]:
 
 
 def test_one_parameter_becomes_a_slider_over_one_frame_each():
-    figure = widgets.explore(line, height=[1, 5, 9], **TEXT)
+    figure = explore.figure(line, height=[1, 5, 9], **TEXT)
     (slider,) = models(figure, "SelectionSliderModel")
     assert slider["_options_labels"] == ("1", "5", "9") and slider.get("index", 0) == 0
     shown = frames_of(figure)
@@ -62,7 +63,7 @@ def test_one_parameter_becomes_a_slider_over_one_frame_each():
 
 
 def test_two_parameters_give_every_combination_and_words_become_a_drop_down():
-    figure = widgets.explore(
+    figure = explore.figure(
         line, height=[1, 9], color={"blue": "#0072B2", "orange": "#D55E00"}, start={"height": 9}, **TEXT
     )
     assert len(frames_of(figure)) == 4
@@ -74,7 +75,7 @@ def test_two_parameters_give_every_combination_and_words_become_a_drop_down():
 
 
 def test_what_breaks_the_rendered_page_is_not_used():
-    held = state(widgets.explore(line, height=[1, 9], **TEXT))
+    held = state(explore.figure(line, height=[1, 9], **TEXT))
     assert not [m for m in held.values() if m["model_name"] == "PlayModel"]
     for model in held.values():
         if model["model_name"] != "ToggleButtonModel":
@@ -82,16 +83,16 @@ def test_what_breaks_the_rendered_page_is_not_used():
 
 
 def test_the_same_cells_give_the_same_state_and_a_second_figure_other_ids(monkeypatch):
-    monkeypatch.setattr(widgets, "_count", itertools.count())
-    first = state(widgets.explore(line, height=[1, 9], **TEXT))
-    assert widgets.explore(line, height=[1, 9], **TEXT).widget.model_id not in first
+    monkeypatch.setattr(explore, "_count", itertools.count())
+    first = state(explore.figure(line, height=[1, 9], **TEXT))
+    assert explore.figure(line, height=[1, 9], **TEXT).widget.model_id not in first
     ipywidgets.Widget.close_all()
-    monkeypatch.setattr(widgets, "_count", itertools.count())
-    assert state(widgets.explore(line, height=[1, 9], **TEXT)) == first
+    monkeypatch.setattr(explore, "_count", itertools.count())
+    assert state(explore.figure(line, height=[1, 9], **TEXT)) == first
 
 
 def test_where_nothing_runs_a_picture_with_its_caption_remains():
-    figure = widgets.explore(line, height=[1, 9], start={"height": 9}, **TEXT)
+    figure = explore.figure(line, height=[1, 9], start={"height": 9}, **TEXT)
     bundle = figure._repr_mimebundle_()
     still = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     frame = picture(frames_of(figure)[1])
@@ -113,13 +114,13 @@ def test_the_background_is_white_and_opaque_even_if_the_figure_is_not():
 
 def test_drawing_leaves_no_figure_open():
     before = plt.get_fignums()
-    widgets.explore(line, height=[1, 9], **TEXT)
+    explore.figure(line, height=[1, 9], **TEXT)
     assert plt.get_fignums() == before
 
 
 def test_without_stack_the_kernel_changes_the_picture(monkeypatch):
     monkeypatch.delattr(ipywidgets, "Stack")
-    figure = widgets.explore(line, height=[1, 9], **TEXT)
+    figure = explore.figure(line, height=[1, 9], **TEXT)
     (shown,) = [w for w in figure.widget.children if "lab-frame" in getattr(w, "value", "")]
     before = shown.value
     figure.controls[0].index = 1
@@ -136,7 +137,7 @@ def test_live_redraws_the_frame_in_a_kernel(monkeypatch, stack):
         asked.append(height)
         return line(height, color="#D55E00")
 
-    figure = widgets.explore(line, height=[1, 9], live=fresh, **TEXT)
+    figure = explore.figure(line, height=[1, 9], live=fresh, **TEXT)
     shown = figure.widget.children[1]
     pane = shown.children[1] if stack else shown
     before = pane.value
@@ -145,8 +146,8 @@ def test_live_redraws_the_frame_in_a_kernel(monkeypatch, stack):
 
 
 def test_play_steps_through_the_frames_in_a_kernel_and_stops(monkeypatch):
-    monkeypatch.setattr(widgets, "SECONDS_PER_FRAME", 0.01)
-    figure = widgets.explore(line, height=[1, 5, 9], **TEXT)
+    monkeypatch.setattr(explore, "SECONDS_PER_FRAME", 0.01)
+    figure = explore.figure(line, height=[1, 5, 9], **TEXT)
     seen = []
     figure.controls[0].observe(lambda change: seen.append(change.new), "index")
 
@@ -168,7 +169,7 @@ def test_an_executed_notebook_carries_the_state():
     cells = [
         "from matplotlib import pyplot as plt\nfrom labsupport import widgets",
         "def line(height):\n    fig, ax = plt.subplots(figsize=(3, 2))\n    ax.axhline(height)\n    return ax",
-        "widgets.explore(line, height=[1, 2], alt='A line at {height}.', caption='The line rises.')",
+        "explore.figure(line, height=[1, 2], alt='A line at {height}.', caption='The line rises.')",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
@@ -201,7 +202,7 @@ BAD = [
 @pytest.mark.parametrize("given, said", BAD, ids=[said for _, said in BAD])
 def test_bad_input_is_told_what_is_possible(given, said):
     with pytest.raises((ValueError, TypeError)) as error:
-        widgets.explore(line, **(TEXT | given))
+        explore.figure(line, **(TEXT | given))
     assert said in str(error.value)
 
 
@@ -211,13 +212,13 @@ def test_a_drawing_that_returns_nothing_is_told_to_return_its_axes():
         def forgetful(height):
             line(height)
 
-        widgets.explore(forgetful, height=[1, 2], **TEXT)
+        explore.figure(forgetful, height=[1, 2], **TEXT)
     plt.close("all")
 
 
 def test_frames_of_two_sizes_and_frames_too_heavy_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="one size"):
-        widgets.explore(lambda height: plt.figure(figsize=(height, 2)), height=[2, 3], **TEXT)
-    monkeypatch.setattr(widgets, "MOST_BYTES", 1000)
+        explore.figure(lambda height: plt.figure(figsize=(height, 2)), height=[2, 3], **TEXT)
+    monkeypatch.setattr(explore, "MOST_BYTES", 1000)
     with pytest.raises(ValueError, match="frames weigh"):
-        widgets.explore(line, height=[1, 2], **TEXT)
+        explore.figure(line, height=[1, 2], **TEXT)

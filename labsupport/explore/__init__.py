@@ -1,9 +1,9 @@
 """Figures the reader moves, with a kernel or without one.
 
-`explore` draws every frame beforehand, so that the rendered book needs no kernel: a slider or drop-down
+`figure` draws every frame beforehand, so that the rendered book needs no kernel: a slider or drop-down
 for each of one or two parameters, a play button, the keyboard. A cell of a chapter::
 
-    from labsupport import plots, widgets
+    from labsupport import explore, plots
 
     def valley(width, shift):
         fig, ax = plt.subplots(figsize=(5.6, 3.6))
@@ -13,7 +13,7 @@ for each of one or two parameters, a play button, the keyboard. A cell of a chap
         ax.set(xlim=(-3, 3), ylim=(0, 1.1), xlabel="x", ylabel="loss", title="Narrow valleys forgive no shift")
         return ax
 
-    widgets.explore(
+    explore.figure(
         valley,
         width=[0.2, 0.4, 0.8, 1.6],
         shift={"none": 0.0, "small": 0.2, "large": 0.6},
@@ -44,8 +44,8 @@ from collections.abc import Callable, Mapping, Sequence
 import ipywidgets
 from matplotlib import rc_context
 
-from labsupport import frames
-from labsupport import knobs as given
+from labsupport.explore import frames
+from labsupport.explore import parameters as given
 
 MOST_BYTES = 1_500_000
 SECONDS_PER_FRAME = 0.9
@@ -54,7 +54,7 @@ _count = itertools.count()
 
 
 class Explorer:
-    """What `explore` returns: `widget` (ipywidgets), `pictures` (index tuple -> Frame), `still` (PNG bytes)."""
+    """What `figure` returns: `widget` (ipywidgets), `pictures` (index tuple -> Frame), `still` (PNG bytes)."""
 
     def __init__(self, widget, controls, play, pictures, still, plain):
         self.widget, self.controls, self.play = widget, controls, play
@@ -69,7 +69,7 @@ class Explorer:
         }
 
 
-def explore(
+def figure(
     draw: Callable,
     *,
     alt: str | Callable[..., str],

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import store
+from labsupport import cache
 from labsupport.data import Dataset
-from labsupport.training import Recipe
+from labsupport.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ CALLS = []
 SIGNALS = Dataset(torch.zeros(2, 40), torch.arange(2), torch.zeros(1, 40), torch.zeros(1), 2, "mnist1d", "MNIST-1D")
 
 
-@store.remember
+@cache.remember
 def doubled(x, *, times: int = 2):
     CALLS.append(x)
     return {"x": x, "y": times * x}
@@ -62,7 +62,7 @@ def test_computed_once_and_read_afterwards():
     ],
 )
 def test_different_arguments_have_different_names(one, two):
-    assert store.fingerprint(one) != store.fingerprint(two)
+    assert cache.fingerprint(one) != cache.fingerprint(two)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_different_arguments_have_different_names(one, two):
     ],
 )
 def test_equal_arguments_have_the_same_name(make):
-    assert store.fingerprint(make()) == store.fingerprint(make())
+    assert cache.fingerprint(make()) == cache.fingerprint(make())
 
 
 def test_a_data_set_is_named_by_what_was_loaded_and_where():
     names = {
-        store.fingerprint(change)
+        cache.fingerprint(change)
         for change in (
             SIGNALS,
             replace(SIGNALS, seed=1),
@@ -93,19 +93,19 @@ def test_a_data_set_is_named_by_what_was_loaded_and_where():
 
 
 def test_the_order_of_a_dict_is_no_difference_and_a_view_is_no_copy():
-    assert store.fingerprint({"a": 1, "b": 2}) == store.fingerprint({"b": 2, "a": 1})
+    assert cache.fingerprint({"a": 1, "b": 2}) == cache.fingerprint({"b": 2, "a": 1})
     x = torch.arange(6.0)
-    assert store.fingerprint(x[::2]) == store.fingerprint(x[::2].clone())
+    assert cache.fingerprint(x[::2]) == cache.fingerprint(x[::2].clone())
 
 
 def test_what_cannot_be_named():
     with pytest.raises(TypeError, match="A function cannot be part of a stored result's name. Possible: numbers"):
-        store.fingerprint([1, lambda: 2])
+        cache.fingerprint([1, lambda: 2])
 
 
 def test_names_do_not_depend_on_the_process():
     """Python's own hash() does."""
-    code = "from labsupport import store; print(store.fingerprint([{'b', 'a'}, {'k': 1.5, 'j': None}]))"
+    code = "from labsupport import store; print(cache.fingerprint([{'b', 'a'}, {'k': 1.5, 'j': None}]))"
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -120,7 +120,7 @@ def test_names_do_not_depend_on_the_process():
 
 
 def test_tensors_and_tables_come_back_as_they_were():
-    @store.remember
+    @cache.remember
     def several(n):
         return torch.arange(n), pd.DataFrame({"a": range(n)}), {0: torch.ones(n, dtype=torch.float64)}
 
@@ -135,14 +135,14 @@ def test_tensors_and_tables_come_back_as_they_were():
 def test_a_damaged_result_is_made_again(content):
     CALLS.clear()
     doubled(5)
-    (path,) = store.folder().glob("doubled*.joblib")
+    (path,) = cache.folder().glob("doubled*.joblib")
     path.write_bytes(path.read_bytes()[:-3] if content is None else content)
     assert doubled(5)["y"] == 10 and CALLS == [5, 5]
 
 
 def test_deleting_the_store_is_safe():
     doubled(6)
-    shutil.rmtree(store.folder())
+    shutil.rmtree(cache.folder())
     assert doubled(6)["y"] == 12
 
 
@@ -158,7 +158,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_result(monkeypatch):
     monkeypatch.setattr(joblib, "dump", fails(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.warns(UserWarning, match="could not be stored in .*No space left.*computed again next time"):
         assert doubled(7)["y"] == 14
-    assert not list(store.folder().glob("*.joblib")) and not list(store.folder().glob("*.partial"))
+    assert not list(cache.folder().glob("*.joblib")) and not list(cache.folder().glob("*.partial"))
 
 
 def test_a_folder_that_cannot_be_written_to_costs_no_more(monkeypatch, tmp_path):
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written_to_costs_no_more(monkeypatch, tmp_path)
 
 
 def test_an_error_or_an_interruption_leaves_nothing(monkeypatch):
-    @store.remember
+    @cache.remember
     def broken(x):
         raise ZeroDivisionError
 
@@ -179,14 +179,14 @@ def test_an_error_or_an_interruption_leaves_nothing(monkeypatch):
     monkeypatch.setattr(joblib, "dump", fails(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         doubled(9)
-    assert not [path for path in store.folder().iterdir() if path.suffix != ".lock"]
+    assert not [path for path in cache.folder().iterdir() if path.suffix != ".lock"]
 
 
 def test_two_processes_compute_it_once(tmp_path):
     """The second waits for the first."""
     module = tmp_path / "slow_module.py"
     module.write_text(
-        "import os, time\nfrom labsupport import store\n\n@store.remember\ndef slow(x):\n"
+        "import os, time\nfrom labsupport import store\n\n@cache.remember\ndef slow(x):\n"
         f"    open(os.path.join({str(tmp_path)!r}, f'call-{{os.getpid()}}'), 'w').close()\n"
         "    time.sleep(1.5)\n    return x + 1\n\nprint(slow(1))\n"
     )
@@ -209,9 +209,9 @@ def test_two_processes_compute_it_once(tmp_path):
 def version(tmp_path, text):
     path = tmp_path / "module.py"
     path.write_text(text)
-    store._parsed.cache_clear()
-    store.code_version.cache_clear()
-    return store.code_version(path)
+    cache._parsed.cache_clear()
+    cache.code_version.cache_clear()
+    return cache.code_version(path)
 
 
 def test_comments_layout_and_docstrings_do_not_count_and_code_does(tmp_path):
@@ -222,37 +222,37 @@ def test_comments_layout_and_docstrings_do_not_count_and_code_does(tmp_path):
 
 def test_an_imported_module_counts_and_one_beside_it_does_not(tmp_path, monkeypatch):
     package = tmp_path / "labsupport"
-    shutil.copytree(Path(store.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "results"))
-    monkeypatch.setattr(store, "__file__", str(package / "store.py"))
+    shutil.copytree(Path(cache.__file__).parent.parent, package, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    monkeypatch.setattr(cache, "__file__", str(package / "cache" / "__init__.py"))
 
     def now():
-        store._parsed.cache_clear()
-        store.code_version.cache_clear()
-        return {name: store.code_version(package / f"{name}.py") for name in ("training", "landscape", "sweep")}
+        cache._parsed.cache_clear()
+        cache.code_version.cache_clear()
+        return {name: cache.code_version(package / f"{name}.py") for name in ("training", "landscape", "sweep")}
 
     before = now()
-    with (package / "pieces.py").open("a") as file:
+    with (package / "remedies.py").open("a") as file:
         file.write("\nNEW = 1\n")
     after = now()
     assert after["training"] != before["training"] and after["sweep"] != before["sweep"]
     assert after["landscape"] == before["landscape"]  # reaches functions alone
-    store._parsed.cache_clear()
-    store.code_version.cache_clear()
+    cache._parsed.cache_clear()
+    cache.code_version.cache_clear()
 
 
 def test_where_results_are_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("LABSUPPORT_STORE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert store.folder() == tmp_path / "labsupport" / "store"
+    assert cache.folder() == tmp_path / "labsupport" / "store"
     monkeypatch.setenv("LABSUPPORT_STORE", "~/x")
-    assert store.folder() == Path.home() / "x"
+    assert cache.folder() == Path.home() / "x"
 
 
 def test_whether_another_process_is_at_a_result(tmp_path, monkeypatch):
     monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path))
     seen = []
 
-    @store.remember
+    @cache.remember
     def answer(x):
         seen.append(answer.busy(x))
         return x

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from labsupport import networks
-from labsupport.stack import Layout, forward
+from labsupport.engine.stacked import Layout, forward
 
 
 def norm(width, dims=1):

@@ -1,0 +1,86 @@
+"""How many threads an evaluation deserves, and in which precision it is computed: the state of torch around a block."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import torch
+
+#: Networks with fewer parameters than this run on one thread: on two shared cores, two threads were seen to
+#: wait for each other for up to 300 ms a step. A second core is better used by a second process (`sweep`), or in an
+#: evaluation by the next model (`side_by_side`).
+TINY = 200_000
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Let the C library keep what one step frees for the next, up to 512 MB; whether it can be told so.
+
+    It would give the memory back to the system and ask for the same again, page by page, in every step: a fifth of an
+    evaluation's time on a CPU. Known to glibc alone; elsewhere nothing happens.
+    """
+    try:
+        set_option = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    mmap_threshold, trim_threshold, top_pad = -3, -1, -2  # as in malloc.h
+    return all([set_option(mmap_threshold, 1 << 28), set_option(trim_threshold, 1 << 29), set_option(top_pad, 1 << 26)])
+
+
+@contextmanager
+def threads_for(n: int):
+    """Run the block on one thread if a network of ``n`` parameters is tiny; restore the number afterwards.
+
+    Yields the number of threads that the block may run `side_by_side`: 1 unless the network is tiny.
+    """
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    if n < TINY and before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield before if n < TINY else 1
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def measuring(n: int):
+    """As `threads_for`, and with full float32 products: TF32 rounds to 10 bits, and sharpness is a small difference."""
+    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    with threads_for(n) as lanes:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        try:
+            yield lanes
+        finally:
+            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
+
+
+def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int) -> None:
+    """``function`` of every task, on ``lanes`` threads of Python; an error in one is raised here.
+
+    One thread computes a task from first to last, so its numbers do not depend on ``lanes``, and nobody waits for anybody
+    until all is done. Torch lets go of Python's lock while it computes.
+    """
+    tasks = list(tasks)
+    if min(lanes, len(tasks)) < 2:
+        for task in tasks:
+            function(task)
+    else:
+        with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(function, tasks))
+
+
+def training_precision(where: torch.device, *, convolutions: bool) -> torch.dtype:
+    """The number format of a training step's products; every measure is taken in float32 or float64.
+
+    Convolutions on a GPU use bf16 where the chip has it (compute capability 8 and up), else fp16, whose loss is scaled.
+    All else is float32.
+    """
+    if where.type != "cuda" or not convolutions:
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.get_device_capability(where)[0] >= 8 else torch.float16
