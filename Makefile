@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke serve outputs check claims links pdf bench gpu run-times repository clean forget environment python
+.PHONY: help book test smoke serve outputs check claims links pdf bench gpu run-times address clean forget environment python
 
 PYTHON3 ?= python3
 JOBS ?= 2
@@ -74,8 +74,8 @@ gpu: $(READY) ## on a machine with a GPU: its tests, its benchmarks and its run 
 run-times: $(READY) ## for authors: measure the whole book, cold and warm, and fill book/run-times.md
 	$(PY) -m tools.run_times --measure --jobs $(JOBS) --scale $(SCALE)
 
-repository: $(READY) ## for forks: put URL=https://github.com/OWNER/NAME into every link, button and install line
-	@$(PY) -m tools.repository $(URL)
+address: ## which repository the built book's buttons and links will lead to
+	@$(PYTHON3) -m tools.address
 
 forget: $(READY) ## delete the memoised training runs of this machine
 	@$(PY) -c "from labsupport.store import folder as f; \

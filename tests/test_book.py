@@ -1,24 +1,21 @@
-"""Every chapter has the skeleton of CONTRIBUTING.md; every check of it can fail; the address stands in one place."""
+"""Every chapter has the skeleton of CONTRIBUTING.md; every check of it can fail."""
 
 from __future__ import annotations
 
 import configparser
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import claims, environment, execute, notebooks, repository, run_times, skeleton
+from tools import claims, environment, execute, notebooks, run_times, skeleton
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 CHAPTERS = notebooks.chapters(BOOK)
-SETUP_CELL = notebooks.setup_cell()
 
 
 @pytest.mark.parametrize("check", skeleton.CHECKS, ids=lambda check: check.__name__)
@@ -44,6 +41,7 @@ def sound(tmp_path):
     figure.outputs = [new_output("display_data", {"image/png": "", "text/plain": "<Figure>"})]
     alt = "Two columns of five dots: SB between 69 and 71 percent, LB between 62 and 64."
     figure.metadata["mystnb"] = {"image": {"alt": alt}}
+    (tmp_path / "setup.md").touch()
     return skeleton.Chapter(tmp_path / "02-miniature.ipynb", notebook)
 
 
@@ -128,11 +126,12 @@ FAULTS = [
     (skeleton.title_cell, replace(prose, "**You will**", "You will"), "You will"),
     (skeleton.title_cell, replace(prose, "**You need**", "You need"), "You need"),
     (skeleton.title_cell, replace(prose, "(free GPU)", ""), "free GPU"),
-    (skeleton.title_cell, replace(prose, "/02-miniature.ipynb)", "/03-other.ipynb)"), "Open in Colab"),
+    (skeleton.title_cell, replace(prose, "(setup.md)", "(03-other.ipynb)"), "Run it yourself"),
+    (skeleton.title_cell, add("[C](https://colab.research.google.com/github/a/b)"), "only a published copy"),
     (skeleton.title_cell, lambda notebook: notebook.cells.pop(0), "first cell must be Markdown"),
     (skeleton.one_setup_cell, tag("import labsupport", "hide-input"), "tagged `setup`"),
     (skeleton.one_setup_cell, tag("import labsupport", "setup"), "must have the tags"),
-    (skeleton.one_setup_cell, replace(code, "%pip install -q", "!pip install -U torch"), "must start with"),
+    (skeleton.one_setup_cell, replace(code, '"-q", package', '"-U", "torch"'), "must start with"),
     (skeleton.one_setup_cell, replace(code, "import torch", "torch = None"), "nothing but imports"),
     (skeleton.parts_in_order, replace(prose, "## Paper and us", "## The paper"), "`## Paper and us`"),
     (skeleton.parts_in_order, swap_sections, "in the order"),
@@ -182,7 +181,7 @@ FAULTS = [
     (skeleton.committed_outputs, outputs("plots.bars", new_output("stream", name="stderr", text="w")), "stderr"),
     (skeleton.committed_outputs, outputs("plots.bars", stdout("saved /home/ann/x.png\n")), "/home/ann"),
     (skeleton.committed_outputs, replace(code, "answer = None", 'answer = "/root/data"'), "/root/data"),
-    (skeleton.metadata, set_metadata("accelerator", "None"), "accelerator"),
+    (skeleton.metadata, set_metadata("accelerator", "GPU"), "accelerator"),
     (skeleton.metadata, set_metadata("widgets", {"application/x": {}}), "no state"),
     (skeleton.links, add("[next](03-missing.ipynb)"), "leads nowhere"),
     (skeleton.links, add("[here](#no-such-heading)"), "names no heading"),
@@ -219,11 +218,6 @@ def test_every_check_has_a_fault():
 def test_sound_markdown_passes(text, sound):
     add(text)(sound.notebook)
     assert list(skeleton.for_every_front_end(skeleton.Chapter(sound.path, sound.notebook))) == []
-
-
-def test_the_setup_cell_leaves_torch_alone():
-    install = re.search(r"%pip install (.*)", SETUP_CELL).group(1)
-    assert install == f'-q "labsupport @ git+{repository.address()}"'
 
 
 # The book as a whole
@@ -288,8 +282,7 @@ def test_the_configuration_runs_nothing_and_loads_nothing_from_elsewhere():
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert config["execute"]["execute_notebooks"] == "off"
     assert config["only_build_toc_files"] is True
-    assert "thebe" not in config["launch_buttons"]
-    assert config["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
+    assert not {"repository", "launch_buttons"} & set(config), "the build writes the address, `tools.published`"
 
 
 def test_the_example_of_the_readme_runs(capsys):
@@ -297,52 +290,6 @@ def test_the_example_of_the_readme_runs(capsys):
     assert "epochs=120" in example and "seeds=5" in example
     exec(example.replace("epochs=120", "epochs=1").replace("seeds=5", "seeds=2"), {})
     assert re.search(r"\d\.\d+", capsys.readouterr().out)
-
-
-# The repository's address
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The tracked text files of the project, in a repository of their own."""
-    for path in repository.text_files(ROOT):
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    return tmp_path
-
-
-def test_every_address_is_this_repositorys():
-    owner, name = repository.split(repository.address())
-    for path in repository.text_files(ROOT):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        colab = re.findall(r"colab\.research\.google\.com/github/([\w.-]+)/([\w.-]+)/", text)
-        install = re.findall(r"git\+https://github\.com/([\w.-]+)/([\w.-]+)", text)
-        wrong = {found for found in colab + install if found != (owner, name)}
-        assert not wrong, f"{path.name} points at {wrong}; run: make repository URL={repository.address()}"
-
-
-def test_a_fork_leaves_no_old_address(copy):
-    owner, name = repository.split(repository.address(copy))
-    (copy / "extra.md").write_text(f"https://{owner}.github.io/{name}/ and https://github.com/{owner}/{name}.git.\n")
-    before = {path: path.read_bytes() for path in repository.text_files(copy)}
-    fork = "/".join(("some-one", "their.fork"))  # in two pieces, or it would be rewritten here on the way back
-    repository.rewrite(copy, f"https://github.com/{fork}.git")
-    assert repository.address(copy) == f"https://github.com/{fork}"
-    for path in before:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        assert name not in text or owner not in text, f"{path.name} keeps the old address"
-    pages = fork.replace("/", ".github.io/")
-    assert (copy / "extra.md").read_text() == f"https://{pages}/ and https://github.com/{fork}.git.\n"
-    repository.rewrite(copy, f"https://github.com/{owner}/{name}")
-    assert {path: path.read_bytes() for path in before} == before
-
-
-@pytest.mark.parametrize("url", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a", "x y"])
-def test_an_address_colab_cannot_open_is_refused(url, copy):
-    with pytest.raises(SystemExit, match="Expected https://github.com/OWNER/NAME"):
-        repository.rewrite(copy, url)
 
 
 # The tools

@@ -20,7 +20,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tools import notebooks, repository
+from tools import notebooks
 from tools.execute import ROOT
 
 # fmt: off
@@ -125,9 +125,8 @@ def test_a_chapter_runs_as_on_colab(path, colab, package, tmp_path, monkeypatch)
 
     notebook = nbformat.read(path, as_version=4)
     setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    there = f"labsupport @ git+{repository.address()}"
-    assert there in setup.source, "the first code cell installs the package"
-    setup.source = setup.source.replace(there, f"labsupport @ {package.as_uri()}")
+    assert 'PACKAGE = ""' in setup.source, "the first code cell installs the package"
+    setup.source = setup.source.replace('PACKAGE = ""', f'PACKAGE = "{package}"')
     notebook.metadata.kernelspec = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
     client = NotebookClient(notebook, timeout=600, kernel_name=KERNEL, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()

@@ -14,12 +14,9 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import repository
-
 ROOT = Path(__file__).resolve().parent.parent
 
-METADATA = {
-    "accelerator": "GPU",  # Colab then offers a GPU runtime
+METADATA = {  # no accelerator: the networks are tiny, and Colab's CPU is what a reader should get
     "colab": {"provenance": []},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
@@ -28,14 +25,31 @@ CELL_METADATA = {"tags", "cellView", "mystnb"}  # all else is a front end's own 
 SETUP_TAGS = ["setup", "hide-input", "nbval-ignore-output"]
 PARTS = ["Paper and us", "Claims", "Exercises", "Summary", "What this does not show", "Where to go next"]
 
+#: `PACKAGE` is empty in what is committed; `tools.published` fills it in the copies that are published.
 SETUP_CELL = """\
 # @title Setup: run this cell first
+PACKAGE = ""
 try:
     import labsupport
-except ImportError:
-    %pip install -q "labsupport @ git+{url}"
+except ImportError:  # on Colab, for example: add the course's package, change nothing else
+    import subprocess
+    import sys
+    from pathlib import Path
 
-{imports}
+    class NotInstalled(ImportError):
+        def _render_traceback_(self):  # one sentence instead of a traceback
+            return [str(self)]
+
+    beside = sorted(map(str, Path().glob("labsupport-*.whl")))
+    package = beside[-1] if beside else PACKAGE
+    again = "and run this cell again."
+    if not package:
+        raise NotInstalled(f"labsupport is not installed: put its wheel beside this notebook {again}")
+    pip = [sys.executable, "-m", "pip", "install", "-q", package]
+    if subprocess.run(pip, capture_output=True).returncode:
+        raise NotInstalled(f"labsupport could not be installed from {package}: look at your connection {again}")
+
+IMPORTS
 
 print(device.describe())"""
 IMPORTS = """\
@@ -46,15 +60,13 @@ import torch
 from labsupport import check, data, device, networks, objective, plots, training"""
 
 
+#: What stands below the title; where the address is known, the link to Colab is put before it.
+RUN_IT = "[Run it yourself](setup.md)"
+
+
 def setup_cell(imports: str = IMPORTS) -> str:
-    """The source of a setup cell: on Colab it installs the package, elsewhere it only imports."""
-    return SETUP_CELL.format(url=repository.address(), imports=imports.strip())
-
-
-def colab_link(name: str) -> str:
-    """The address that opens the chapter ``name`` in Colab."""
-    path = repository.address().removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{path}/blob/main/book/{name}.ipynb"
+    """The source of a setup cell: where the package is missing it installs it, elsewhere it only imports."""
+    return SETUP_CELL.replace("IMPORTS", imports.strip())
 
 
 def chapters(folder: Path) -> list[Path]:
@@ -112,7 +124,7 @@ def skeleton(name: str, title: str):
             "**You will** do this; see that; know what follows.\n\n"
             "**You need** the gradient, and the chapter before.\n\n"
             "**Takes about** 30 minutes to read, 60 seconds to run (laptop CPU) or 40 seconds (free GPU).\n\n"
-            f"[Open in Colab]({colab_link(name)})"
+            f"{RUN_IT}"
         ),
         new_code_cell(setup_cell(), metadata={"tags": SETUP_TAGS, "cellView": "form"}),
         new_markdown_cell("## The idea\n\nOne idea a paragraph, the concrete thing before the principle."),

@@ -1,34 +1,72 @@
 """Render the executed copy of the book, `_build/src`, to `_build/html`.
 
     python -m tools.render
+    python -m tools.render --base-url https://someone.github.io/their-fork/
 
-Fetches the scripts that the pages need first (`tools.vendor`), so that no page asks another host. A warning is a
-defect and fails the command.
+Fetches the scripts that the pages need first (`tools.vendor`), so that no page asks another host, and writes the
+repository's address into a second copy, `_build/pages`, which is what is rendered. A warning is a defect and fails the
+command in CI; elsewhere a newer library's warning is shown and the book is there all the same.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tools import vendor
+from tools import published, vendor
+from tools.address import PUBLISHED
 from tools.execute import ROOT
 
 
-def render(source: Path, output: Path) -> int:
+def place_copy(source: Path, target: Path, place: published.Place, base: str = "") -> None:
+    """Copy the book in ``source`` to ``target`` with the repository's address in it, replacing what is there."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "_build"))
+    published.write_into(target, place, base)
+
+
+def render(source: Path, output: Path, place: published.Place | None = None, *, base: str = "",
+           strict: bool = False) -> int:
     """Render the book in ``source`` to ``output``/_build/html; the scripts lie beside ``source``, in `vendor`.
 
-    Returns the exit code.
+    ``strict`` makes a warning a failure, as in CI. Returns the exit code.
     """
     if failed := vendor.main([str(source.parent / "vendor")]):
         return failed
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
-    return subprocess.run([*command, "--path-output", str(output), "-W", "--keep-going", "--all", "-q"]).returncode
+    place = published.Place.here() if place is None else place
+    pages = source.parent / "pages"
+    place_copy(source, pages, place, base)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages)]
+    fatal = ["-W"] if strict or os.environ.get("CI") else []
+    options = ["--path-output", str(output), *fatal, "--keep-going", "--all", "-q"]
+    failed = subprocess.run([*command, *options]).returncode
+    html = output / "_build" / "html"
+    if not failed:
+        finish(html, place)
+    return failed
 
 
-def main() -> int:
-    return render(ROOT / "_build" / "src", ROOT)
+def finish(html: Path, place: published.Place) -> None:
+    """Point the buttons for Colab at the published branch, and tell GitHub Pages to serve every folder as it is."""
+    (html / ".nojekyll").touch()
+    if not (place.address and place.address.on_colab):
+        return
+    opened = f"colab.research.google.com/github/{place.address.path}/blob/"
+    for path in html.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if opened in text:
+            path.write_text(text.replace(f"{opened}{place.address.branch}/", f"{opened}{PUBLISHED}/"), encoding="utf-8")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base-url", default=os.environ.get("BASE_URL", ""), help="where the pages will be served")
+    given = parser.parse_args(argv)
+    return render(ROOT / "_build" / "src", ROOT, base=given.base_url)
 
 
 if __name__ == "__main__":

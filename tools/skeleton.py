@@ -30,6 +30,8 @@ HTML_TAGS = {"details", "summary", "br", "sub", "sup", "kbd"}
 MACHINE_PATH = re.compile(
     r"(?<![\w./:-])/(?:home|root|tmp|work|Users|mnt|var|opt|content)/[\w.-]+|\b[A-Z]:\\\\?\w+"
 )
+#: Where a fork would send its readers to somebody else's code.
+ADDRESS = re.compile(r"colab\.research\.google\.com/github\S*|git\+https?:\S*|https?://\S+/archive/\S*")
 MYST = {
     "a fenced directive": re.compile(r"^\s*(?:```+|~~~+|:::+)\s*\{[\w:-]+\}", re.M),
     "a colon fence": re.compile(r"^\s*:::+", re.M),
@@ -118,13 +120,12 @@ def python(source: str) -> ast.Module | None:
 
 
 def title_cell(chapter: Chapter) -> Iterator[str]:
-    """Title, question, goals, needs, time, and the Colab link, in this order, in the first cell."""
+    """Title, question, goals, needs, time and the link to the set-up page, in this order, in the first cell; no address."""
     first = chapter.cells[0] if chapter.cells else None
     if first is None or first.cell_type != "markdown":
         yield "the first cell must be Markdown with the title, the question and the goals"
         return
     text = first.source
-    link = f"[Open in Colab]({notebooks.colab_link(chapter.path.stem)})"
     parts = {
         "`# Title`": re.search(r"\A# \S", text),
         "the question, one italic paragraph: `*Would you bet on it?*`": re.search(r"^\*[^*\n].*[^*]\*$", text, re.M),
@@ -143,8 +144,11 @@ def title_cell(chapter: Chapter) -> Iterator[str]:
     takes = re.search(r"\*\*Takes about\*\*(.*)", text)
     if takes and not ("laptop" in takes.group(1) and "GPU" in takes.group(1)):
         yield "cell 0: `**Takes about**` must name both the laptop CPU and the free GPU, on one line"
-    if link not in text:
-        yield f"cell 0 lacks the link {link}"
+    if notebooks.RUN_IT not in text:
+        yield f"cell 0 lacks the link {notebooks.RUN_IT}"
+    for i, cell in enumerate(chapter.cells):
+        if found := ADDRESS.search(cell.source):
+            yield f"cell {i} holds an address that only a published copy may hold: {found.group()}"
 
 
 def one_setup_cell(chapter: Chapter) -> Iterator[str]:
@@ -362,10 +366,12 @@ def committed_outputs(chapter: Chapter) -> Iterator[str]:
 
 
 def metadata(chapter: Chapter) -> Iterator[str]:
-    """Colab offers a GPU; nothing stands there that another front end or machine wrote."""
+    """Colab offers its CPU; nothing stands there that another front end or machine wrote."""
     for key, value in notebooks.METADATA.items():
         if chapter.notebook.metadata.get(key) != value:
             yield f"the notebook's metadata `{key}` must be {value}: python -m tools.notebooks normalize"
+    if "accelerator" in chapter.notebook.metadata:
+        yield "the notebook's metadata `accelerator` gives every reader on Colab a GPU: python -m tools.notebooks normalize"
     for kind, entry in chapter.notebook.metadata.get("widgets", {}).items():
         if not entry.get("state"):
             yield f"widget metadata {kind} has no state and would break the page: python -m tools.notebooks normalize"

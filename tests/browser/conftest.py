@@ -13,7 +13,12 @@ from filelock import FileLock
 
 from tools.browser import CHROMIUM, SWITCHES
 from tools.execute import ROOT
+from tools.address import Address
+from tools.published import Place
 from tools.render import render
+
+#: Where the book of the tests is at home.
+FORK = Place(Address("https://github.com/some-one/their-fork", "main"), "v1.0.0")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +42,7 @@ def rendered(build: Path) -> int:
     contents["parts"].append({"caption": "Trial", "chapters": [{"file": f"book/{trial.NAME}"}]})
     (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf-8")
     trial.write(source / "book")
-    return render(source, build / "out")
+    return render(source, build / "out", FORK, strict=True)
 
 
 @pytest.fixture(scope="module")  # its event loop must end before other tests start theirs
