@@ -1,0 +1,135 @@
+"""Checks of arguments, in one place: what was given, what is possible, what to do.
+
+Each function returns the value in the plain type that the caller needs. A wrong type is a TypeError, a value out of range a
+ValueError; both say the argument's name.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+import numpy as np
+import torch
+
+
+def shown(given) -> str:
+    """A value as an error message shows it: short, and a tensor by its shape.
+
+    >>> shown("ten"), shown(np.float64(0.5)), shown(torch.zeros(3, 4))
+    ("'ten'", '0.5', 'a Tensor of shape (3, 4)')
+    """
+    if isinstance(given, (torch.Tensor, np.ndarray)) and given.ndim > 0:
+        return f"a {type(given).__name__} of shape {tuple(given.shape)}"
+    text = repr(given.item() if isinstance(given, (torch.Tensor, np.ndarray, np.generic)) else given)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _plain(given):
+    """A scalar of NumPy or torch as Python's own; anything else as it is."""
+    if isinstance(given, np.generic):
+        return given.item()
+    if isinstance(given, (torch.Tensor, np.ndarray)) and given.ndim == 0:
+        return given.item()
+    return given
+
+
+def _range(least, most) -> str:
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    if least is not None:
+        return f" of at least {least}"
+    return f" of at most {most}" if most is not None else ""
+
+
+def whole_number(
+    name: str, given, *, least: int | None = None, most: int | None = None, hint: str = ""
+) -> int:
+    """``given`` as an int; whole numbers of any kind are accepted: NumPy's, torch's, 400.0 too.
+
+    Raises
+    ------
+    TypeError
+        Text, None, True or False, a list, anything that is no number.
+    ValueError
+        2.5, nan, a number below ``least`` or above ``most``.
+
+    >>> whole_number("iterations", np.int64(10), least=1)
+    10
+    >>> whole_number("iterations", 2.5, least=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: iterations is 2.5; a whole number of at least 1 is needed.
+    """
+    value = _plain(given)
+    wanted = f"{name} is {shown(given)}; a whole number{_range(least, most)} is needed.{_spaced(hint)}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(wanted)
+    if not math.isfinite(value) or value != int(value):
+        raise ValueError(wanted)
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise ValueError(wanted)
+    return int(value)
+
+
+def number(
+    name: str,
+    given,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    hint: str = "",
+) -> float:
+    """``given`` as a finite float, above ``above`` or at least ``least``, below ``below`` or at most ``most``.
+
+    Raises
+    ------
+    TypeError
+        Text, None, True or False, a list, anything that is no number.
+    ValueError
+        nan, an infinity, a number out of range.
+
+    >>> number("epsilon", "1e-3", above=0)
+    Traceback (most recent call last):
+    ...
+    TypeError: epsilon is '1e-3'; a finite number above 0 is needed.
+    """
+    bounds = {"above": above, "of at least": least, "below": below, "of at most": most}
+    said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+    wanted = f"{name} is {shown(given)}; a finite number{_spaced(said)} is needed.{_spaced(hint)}"
+    value = _plain(given)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(wanted)
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(wanted)
+    if (above is not None and not value > above) or (least is not None and value < least):
+        raise ValueError(wanted)
+    if (below is not None and not value < below) or (most is not None and value > most):
+        raise ValueError(wanted)
+    return value
+
+
+def positive(name: str, given, hint: str = "") -> float:
+    """``given`` as a finite float above 0."""
+    return number(name, given, above=0, hint=hint)
+
+
+def seed(name: str, given) -> int:
+    """``given`` as a seed that torch and NumPy both take: a whole number from 0 to 2^63 - 1."""
+    return whole_number(name, given, least=0, most=2**63 - 1)
+
+
+def text(name: str, given, hint: str = "") -> str:
+    """``given`` if it is a text that is not blank."""
+    if not isinstance(given, str):
+        raise TypeError(f"{name} is {shown(given)}; a text is needed.{_spaced(hint)}")
+    if not given.strip():
+        raise ValueError(f"{name} is {given!r}; a text that is not blank is needed.{_spaced(hint)}")
+    return given
+
+
+def _spaced(words: str) -> str:
+    return f" {words}" if words else ""
