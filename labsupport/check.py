@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 
 from labsupport import cache, device, settings
+from labsupport.teach.visible import question  # noqa: F401  the checks of assignments, beside those of exercises
 
 #: A claim needs this many standard errors between its mean and its bound.
 STANDARD_ERRORS = 2.0
