@@ -209,6 +209,13 @@ class Objective:
         seen = {name: tuple(torch.cat(pair) for pair in zip(*(row[name] for row in rows))) for name in rows[0]}
         return self._variant(frozen=seen, blocks=None)  # batch norm written out knows no other statistics than its own
 
+    def row(self, s: int) -> Objective:
+        """The function of model ``s`` of a stack alone: itself, unless statistics were frozen for a stack."""
+        if self.frozen is None:
+            return self
+        kept = {name: tuple(one[s:s + 1] if len(one) > 1 else one for one in pair) for name, pair in self.frozen.items()}
+        return self._variant(frozen=kept)
+
     def _variant(self, **changes) -> Objective:
         other = copy.copy(self)
         for name, value in changes.items():
