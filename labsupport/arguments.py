@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
+from labsupport.errors import choose, shown
 
-def shown(given) -> str:
-    """A value as an error message shows it: short, and a tensor by its shape.
-
-    >>> shown("ten"), shown(np.float64(0.5)), shown(torch.zeros(3, 4))
-    ("'ten'", '0.5', 'a Tensor of shape (3, 4)')
-    """
-    if isinstance(given, (torch.Tensor, np.ndarray)) and given.ndim > 0:
-        return f"a {type(given).__name__} of shape {tuple(given.shape)}"
-    text = repr(given.item() if isinstance(given, (torch.Tensor, np.ndarray, np.generic)) else given)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+__all__ = [
+    "boolean", "fraction", "instance", "number", "one_of", "positive", "seed", "seeds", "several",
+    "shown", "text", "whole_number", "whole_numbers",
+]
 
 
 def _plain(given):
@@ -115,6 +111,84 @@ def number(
 def positive(name: str, given, hint: str = "") -> float:
     """``given`` as a finite float above 0."""
     return number(name, given, above=0, hint=hint)
+
+
+def fraction(name: str, given, hint: str = "") -> float:
+    """``given`` as a float from 0 to 1.
+
+    >>> fraction("label_noise", 20)
+    Traceback (most recent call last):
+    ...
+    ValueError: label_noise is 20; a finite number of at least 0 and of at most 1 is needed.
+    """
+    return number(name, given, least=0, most=1, hint=hint)
+
+
+def boolean(name: str, given) -> bool:
+    """``given`` if it is True or False, Python's or NumPy's; 0 and 1 are a TypeError."""
+    value = _plain(given)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {shown(given)}; True or False is needed.")
+    return value
+
+
+def one_of(kind: str, given, known: Iterable):
+    """The same as `errors.choose`: a known name, or `errors.UnknownName` with the nearest one."""
+    return choose(kind, given, known)
+
+
+def several(name: str, given, *, of: str = "values") -> list:
+    """A list, tuple, range, array or tensor as a list that is not empty.
+
+    Raises
+    ------
+    TypeError
+        Text, a dict, one number, None.
+    ValueError
+        Nothing is in it.
+    """
+    one = isinstance(given, str | bytes | dict) or getattr(given, "ndim", 1) == 0
+    if one or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {shown(given)}; a list of {of} is needed.")
+    found = given.tolist() if isinstance(given, torch.Tensor | np.ndarray) else list(given)
+    if not found:
+        raise ValueError(f"{name} is empty; a list of at least one of its {of} is needed.")
+    return found
+
+
+def whole_numbers(
+    name: str, given, *, least: int | None = None, most: int | None = None, distinct: bool = False
+) -> tuple[int, ...]:
+    """A list of whole numbers as a tuple of ints; with ``distinct`` none may stand twice."""
+    listed = several(name, given, of="whole numbers")
+    found = tuple(
+        whole_number(f"{name}[{place}]", value, least=least, most=most)
+        for place, value in enumerate(listed)
+    )
+    twice = [value for value in found if found.count(value) > 1]
+    if distinct and twice:
+        raise ValueError(f"{name} is {shown(listed)}, where {twice[0]} stands twice; give each once.")
+    return found
+
+
+def seeds(given, name: str = "seeds") -> tuple[int, ...]:
+    """``given`` as a tuple of seeds, each once.
+
+    >>> seeds(range(3)), seeds(np.array([4, 2]))
+    ((0, 1, 2), (4, 2))
+    >>> seeds([3, 3])
+    Traceback (most recent call last):
+    ...
+    ValueError: seeds is [3, 3], where 3 stands twice; give each once.
+    """
+    return whole_numbers(name, given, least=0, most=2**63 - 1, distinct=True)
+
+
+def instance(name: str, given, kind: type | tuple[type, ...], possible: str):
+    """``given`` if it is of that kind; else a TypeError that says what is ``possible``."""
+    if not isinstance(given, kind):
+        raise TypeError(f"{name} is {shown(given)}; {possible} is needed.")
+    return given
 
 
 def seed(name: str, given) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
 
 
@@ -14,12 +15,33 @@ class DataUnavailable(RuntimeError):
     """A data set that is neither on this disk nor to be had from its host."""
 
 
+class UnknownEdition(UserWarning):
+    """A stored data set whose content is no edition that this package knows."""
+
+
 class TrainingDiverged(RuntimeError):
     """A training loss that stopped being a finite number."""
 
 
 class SharpnessWarning(UserWarning):
     """A sharpness that is a bound from a search which found nothing."""
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: short, on one line; a tensor or array by its shape.
+
+    >>> shown("F0"), shown(["a long list"] * 9)
+    ("'F0'", "['a long list', 'a long list', 'a long list', 'a long lis...")
+    """
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        if tuple(value.shape):
+            return f"a {type(value).__name__} of shape {tuple(value.shape)}"
+        value = value.item()
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def choose(kind: str, given: str, known: Iterable[str]) -> str:
@@ -33,10 +55,12 @@ def choose(kind: str, given: str, known: Iterable[str]) -> str:
     labsupport.errors.UnknownName: No data set is called 'mnsit'. Did you mean 'mnist'? Known: mnist, cifar10.
     """
     known = list(known)
-    if given in known:
-        return given
-    near = difflib.get_close_matches(str(given), [str(k) for k in known], n=1, cutoff=0.4)
+    comparable = isinstance(given, str | numbers.Number) and not isinstance(given, bool)
+    if comparable and given in known:
+        return known[known.index(given)]
+    written = str(given) if comparable else ""
+    near = difflib.get_close_matches(written, [str(k) for k in known], n=1, cutoff=0.4)
     lower = {str(k).lower(): k for k in known}
-    guess = lower.get(str(given).lower()) or (near[0] if near else None)
+    guess = lower.get(written.lower()) or (near[0] if near else None)
     hint = f" Did you mean {guess!r}?" if guess else ""
-    raise UnknownName(f"No {kind} is called {given!r}.{hint} Known: {', '.join(map(str, known))}.")
+    raise UnknownName(f"No {kind} is called {shown(given)}.{hint} Known: {', '.join(map(str, known))}.")

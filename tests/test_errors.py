@@ -1,6 +1,8 @@
 """What is said to a learner who mistypes a name."""
 
+import numpy as np
 import pytest
+import torch
 
 from labsupport.errors import UnknownName, choose
 
@@ -30,6 +32,17 @@ def test_what_is_no_name_at_all_is_answered_too(given):
 def test_names_may_be_numbers():
     with pytest.raises(UnknownName, match="Known: 2, 3"):
         choose("figure", 9, [2, 3])
+
+
+@pytest.mark.parametrize("given", [torch.ones(2), np.array(["adam", "sgd"]), ["adam"] * 99, True])
+def test_what_is_no_name_is_shown_short(given):
+    with pytest.raises(UnknownName, match="^No optimizer is called [^\n]{1,60}. Known: adam, sgd.$"):
+        choose("optimizer", given, ["adam", "sgd"])
+
+
+def test_numpys_text_and_numbers_are_names_too():
+    assert choose("optimizer", np.str_("adam"), ["adam", "sgd"]) == "adam"
+    assert choose("figure", np.int64(2), [2, 3]) == 2
 
 
 def test_it_is_a_value_error():
