@@ -11,7 +11,7 @@ import importlib
 
 from labsupport import _renamed
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 #: The names of the README's example; each is imported when it is first asked for, so that the command line starts at once.
 _HOME = {"Problem": "problem", "Objective": "objective", "Recipe": "recipe"}

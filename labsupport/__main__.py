@@ -23,6 +23,14 @@ def describe() -> None:
     print(f"data: {data.folder()}\nresults: {cache.folder()}")
 
 
+@app.command("doctor")
+def say_how_it_is() -> None:
+    """Print versions, machine and folders: what a report of a surprise needs."""
+    from labsupport import doctor
+
+    print(doctor.report())
+
+
 @app.command()
 def fetch(names: Annotated[list[str], typer.Argument(help=f"data sets, of: {', '.join(data.NAMES)}")]) -> None:
     """Bring data sets into the data folder, or check those that are there."""
