@@ -23,6 +23,10 @@ class TrainingDiverged(RuntimeError):
     """A training loss that stopped being a finite number."""
 
 
+class EigenvalueWarning(UserWarning):
+    """An eigenvalue whose residual is larger than the tolerance asked for."""
+
+
 class SharpnessWarning(UserWarning):
     """A sharpness that is a bound from a search which found nothing."""
 

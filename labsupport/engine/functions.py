@@ -161,6 +161,8 @@ def adapt(f, dtype: torch.dtype = torch.float32) -> Function:
     return Plain(f, dtype)
 
 
-def for_row(f: Function, s: int) -> Function:
-    """The function of row s of a stack alone: f itself unless it treats rows differently."""
-    return f.row(s) if hasattr(f, "row") else f
+def functions_of_rows(f: Function, points: Tensor) -> list[Function]:
+    """The function of each row of points (S, n) alone: f itself unless f treats the rows of a stack differently."""
+    if len(points) == 1 or not hasattr(f, "row"):
+        return [f] * len(points)
+    return [f.row(s) for s in range(len(points))]
