@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from labsupport import data, device, networks, training
-from labsupport.training import step
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
+from labsupport.training import step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 

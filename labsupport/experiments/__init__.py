@@ -1,17 +1,6 @@
 """Each figure and table of the paper as one function that returns a tidy DataFrame; one file per question."""
 
-from labsupport.experiments.along import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
-from labsupport.experiments.closing import (
-                                            as_many_updates,
-                                            as_many_updates_provenance,
-                                            closing_runs,
-                                            closing_the_gap,
-                                            dial_exponent,
-                                            dial_map,
-                                            record_as_many_updates,
-)
-from labsupport.experiments.edge import edge_of_stability
-from labsupport.experiments.gap import (
+from labsupport.experiments.batch_sizes import (
                                             batch_size_sweep,
                                             control_provenance,
                                             generalization_gap,
@@ -20,12 +9,24 @@ from labsupport.experiments.gap import (
                                             sweep_recipe,
                                             sweep_runs,
 )
-from labsupport.experiments.minima import minima, objective, sharpness_of
-from labsupport.experiments.noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
+from labsupport.experiments.during_training import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
+from labsupport.experiments.full_batch import edge_of_stability
+from labsupport.experiments.landscapes import bends, between, distances, planes, slices
+from labsupport.experiments.minibatch_noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
+from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.experiments.overfitting import chosen, early_stopping
-from labsupport.experiments.picture import bends, between, distances, planes, slices
+from labsupport.experiments.rank_correlation import MEASURES, correlations, four_measures, grid, partial_correlation
+from labsupport.experiments.recipes import (
+                                            as_many_updates,
+                                            as_many_updates_provenance,
+                                            closing_runs,
+                                            closing_the_gap,
+                                            dial_exponent,
+                                            dial_map,
+                                            record_as_many_updates,
+)
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
-from labsupport.experiments.scoring import Cards, scorecard
+from labsupport.experiments.scorecards import Cards, scorecard
 from labsupport.experiments.sensitivity import (
                                             along_the_diagonal,
                                             box_slice,
@@ -39,8 +40,7 @@ from labsupport.experiments.sensitivity import (
                                             repairs,
                                             sharpness_table,
 )
-from labsupport.experiments.standing import MEASURES, correlations, four_measures, grid, partial_correlation
-from labsupport.experiments.warm import annealed, growing, iterates, paths, remedies, reverse, warm_runs, warm_start
+from labsupport.experiments.warm_starts import annealed, growing, iterates, paths, remedies, reverse, warm_runs, warm_start
 
 __all__ = [
     "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
@@ -50,7 +50,7 @@ __all__ = [
     "definitions", "dial_exponent", "dial_map", "distances", "early_stopping", "edge_of_stability",
     "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
     "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
-    "naive_table", "negative_control", "objective", "partial_correlation", "paths", "plain_minima",
+    "naive_table", "negative_control", "partial_correlation", "paths", "plain_minima",
     "planes", "record_as_many_updates", "record_negative_control", "remedies", "repairs", "rescaled",
     "reverse", "scorecard", "sharpness_of", "sharpness_table", "signal_and_noise", "slices",
     "spikes", "sweep_recipe", "sweep_runs", "throughput", "valley", "warm_runs", "warm_start",

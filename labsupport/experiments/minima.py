@@ -5,26 +5,20 @@ from __future__ import annotations
 import pandas as pd
 from torch import Tensor
 
-from labsupport import settings, sweep
+from labsupport import sweep
 from labsupport.cache import remember
-from labsupport.objective import Objective
 from labsupport.problem import Problem
+from labsupport.settings import Settings
 from labsupport.sharpness import sharpness
 from labsupport.training import Runs
 
 
-def minima() -> dict[str, Runs]:
+def minima(s: Settings) -> dict[str, Runs]:
     """{"SB": Runs, "LB": Runs} of the scale's main network: same starts, batches of 32 and of 400. Trained once, then stored.
 
     Their ``checkpoints`` are at the epochs of `settings.Settings.warm_epochs`.
     """
-    s = settings.current()
     return sweep.run(s.main, {"SB": s.SB, "LB": s.LB}, s.seeds, checkpoints=s.warm_epochs)
-
-
-def objective(split: str = "train") -> Objective:
-    """f of the scale's main problem on its training set, or on its test set with ``split="test"``."""
-    return settings.current().main.objective(split)
 
 
 @remember
@@ -33,16 +27,14 @@ def _measured(problem: Problem, x: Tensor, epsilon: float, options: dict) -> dic
     return {"sharpness": found.value.tolist(), "loss": found.f_x.tolist()}
 
 
-def sharpness_of(x: Tensor, *, problem: Problem | None = None,
-                 epsilons: tuple[float, ...] = (1e-3, 5e-4), **options) -> pd.DataFrame:
-    """Metric 2.1 at points x (S, n) of a problem, remembered; by default of the scale's main one.
+def sharpness_of(problem: Problem, x: Tensor, *, epsilons: tuple[float, ...] = (1e-3, 5e-4), **options) -> pd.DataFrame:
+    """Metric 2.1 at points x (S, n) of a problem, remembered.
 
     Returns
     -------
     DataFrame
         seed (row of x), epsilon, sharpness (percent), loss (nats). ``options`` go to `sharpness.sharpness`.
     """
-    problem = problem or settings.current().main
     tables = []
     for epsilon in epsilons:
         found = _measured(problem, x, epsilon, options)

@@ -8,13 +8,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import networks, settings, sweep, training
+from labsupport import networks, sweep, training
 from labsupport.cache import remember
 from labsupport.data import Dataset
 from labsupport.errors import choose
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
+from labsupport.settings import Settings
 
 #: Factors on the logits that are tried after training, by `tempered`.
 TEMPERATURES = tuple(2 ** (k / 2) for k in range(-1, 9))
@@ -22,8 +23,8 @@ TEMPERATURES = tuple(2 ** (k / 2) for k in range(-1, 9))
 EVERY = 4
 
 
-def early_stopping(*, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB", "LB")) -> pd.DataFrame:
-    """Train on what is left when ``settings.held_out`` training samples are set aside, and look at them as training goes.
+def early_stopping(s: Settings, *, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB", "LB")) -> pd.DataFrame:
+    """Train on what is left when ``s.held_out`` training samples are set aside, and look at them as training goes.
 
     Parameters
     ----------
@@ -49,7 +50,6 @@ def early_stopping(*, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB"
         choose("batch", name, ("SB", "LB"))
     if not 0 <= label_noise < 1:
         raise ValueError(f"label_noise is {label_noise}; it is a fraction of the labels, at least 0 and below 1.")
-    s = settings.current()
     recipes = {"SB": s.SB, "LB": s.LB}
     if label_noise:
         recipes["LB"] = s.LB.but(epochs=s.SB.epochs, stop_loss=None)

@@ -11,11 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import settings, sweep, symmetry
+from labsupport import sweep, symmetry
 from labsupport.cache import remember
 from labsupport.experiments.minima import sharpness_of
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
+from labsupport.settings import Settings
 from labsupport.sharpness import sharpness
 from labsupport.training import Runs
 
@@ -28,23 +29,21 @@ PLAIN_LOSS = 0.02
 RELATIVE = 0.02
 
 
-def _problem() -> Problem:
-    return dataclasses.replace(settings.current().main, network=NETWORK)
+def _problem(s: Settings) -> Problem:
+    return dataclasses.replace(s.main, network=NETWORK)
 
 
-def plain_recipes() -> dict[str, Recipe]:
+def plain_recipes(s: Settings) -> dict[str, Recipe]:
     """Small and large batches for F0 without batch norm, both until the training loss is `PLAIN_LOSS`."""
-    s = settings.current()
     return {"SB": s.SB.but(stop_loss=PLAIN_LOSS), "LB": s.LB.but(stop_loss=PLAIN_LOSS)}
 
 
-def plain_minima() -> dict[str, Runs]:
+def plain_minima(s: Settings) -> dict[str, Runs]:
     """{"SB": Runs, "LB": Runs} of F0 without batch norm, from the same starts."""
-    s = settings.current()
-    return sweep.run(_problem(), plain_recipes(), s.seeds, records=8)
+    return sweep.run(_problem(s), plain_recipes(s), s.seeds, records=8)
 
 
-def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
+def rescaled(s: Settings, factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
     """The sharpness of the same functions at rescaled points.
 
     ``epsilon`` and ``offset`` go to `sharpness.sharpness`: the paper's box, or with 0 and `RELATIVE` the one without "+ 1".
@@ -56,12 +55,12 @@ def rescaled(factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, off
         al. 2017, ``strong``, one search); loss (nats).
     """
     options = {"starts": 1} if offset == 1 else {"starts": 1, "offset": offset}
-    tables = [sharpness_of(symmetry.rescale(NETWORK, run.x, factor), problem=_problem(), epsilons=(epsilon,), **options).assign(batch=batch, factor=factor)
-              for batch, run in plain_minima().items() for factor in factors]
+    tables = [sharpness_of(_problem(s), symmetry.rescale(NETWORK, run.x, factor), epsilons=(epsilon,), **options).assign(batch=batch, factor=factor)
+              for batch, run in plain_minima(s).items() for factor in factors]
     return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "loss"]]
 
 
-def valley(batch: str, factor: float, points: int = 31) -> pd.DataFrame:
+def valley(s: Settings, batch: str, factor: float, points: int = 31) -> pd.DataFrame:
     """The loss of seed 0 along the worst step found in the paper's box, from one end of the box to the other.
 
     Returns
@@ -69,9 +68,9 @@ def valley(batch: str, factor: float, points: int = 31) -> pd.DataFrame:
     DataFrame
         share (of the step, -1 to 1), loss (nats).
     """
-    x = symmetry.rescale(NETWORK, plain_minima()[batch].x[0], factor)
+    x = symmetry.rescale(NETWORK, plain_minima(s)[batch].x[0], factor)
     shares = [-1 + 2 * k / (points - 1) for k in range(points)]
-    return pd.DataFrame({"share": shares, "loss": _along(_problem(), x, tuple(shares))})
+    return pd.DataFrame({"share": shares, "loss": _along(_problem(s), x, tuple(shares))})
 
 
 @remember
@@ -81,12 +80,12 @@ def _along(problem: Problem, x: Tensor, shares: tuple[float, ...]) -> list[float
     return f(torch.stack([x.to(worst) + share * worst for share in shares])).tolist()
 
 
-def agreement(factor: float) -> pd.DataFrame:
+def agreement(s: Settings, factor: float) -> pd.DataFrame:
     """How much the outputs of seed 0's networks change under rescaling, in float64: batch, largest_logit, largest_change."""
-    samples = settings.current().main.load()
-    f = _problem().objective().double()
+    samples = s.main.load()
+    f = _problem(s).objective().double()
     rows = []
-    for batch, run in plain_minima().items():
+    for batch, run in plain_minima(s).items():
         x = run.x[0].to(samples.device).double()
         before, after = f.logits(x), f.logits(symmetry.rescale(NETWORK, x, factor))
         rows.append({"batch": batch, "largest_logit": before.abs().max().item(),

@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import curvature, landscape, settings
+from labsupport import curvature, landscape
 from labsupport.cache import remember
 from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.objective import Objective
 from labsupport.problem import Problem
+from labsupport.settings import Settings
 from labsupport.sharpness import sharpness
 
 EPSILONS = (1e-3, 5e-4)  # the paper's
@@ -23,20 +24,20 @@ SUBSPACE_DIM = 100  # the paper's p
 # -- Tables 3 and 4 ------------------------------------------------------------------------------------------------
 
 
-def sharpness_table(*, method: str = "strong", epsilons: tuple[float, ...] = EPSILONS) -> pd.DataFrame:
+def sharpness_table(s: Settings, *, method: str = "strong", epsilons: tuple[float, ...] = EPSILONS) -> pd.DataFrame:
     """Metric 2.1 in full space at the shared minima (Table 3): batch, seed, epsilon, sharpness (percent), loss (nats)."""
-    tables = [sharpness_of(run.x, epsilons=epsilons, method=method).assign(batch=batch) for batch, run in minima().items()]
+    tables = [sharpness_of(s.main, run.x, epsilons=epsilons, method=method).assign(batch=batch) for batch, run in minima(s).items()]
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "epsilon", "sharpness", "loss"]]
 
 
-def manifold_table(*, epsilons: tuple[float, ...] = EPSILONS, subspace_dim: int = SUBSPACE_DIM) -> pd.DataFrame:
+def manifold_table(s: Settings, *, epsilons: tuple[float, ...] = EPSILONS, subspace_dim: int = SUBSPACE_DIM) -> pd.DataFrame:
     """Metric 2.1 in random manifolds (Table 4), one row per manifold: the columns of `sharpness_table`, and manifold.
 
     All models of one manifold share its A, whose entries are N(0, 1). One search each (``strong``, from x).
     """
-    tables = [sharpness_of(run.x, epsilons=epsilons, subspace_dim=subspace_dim, seed=seed, starts=1)
+    tables = [sharpness_of(s.main, run.x, epsilons=epsilons, subspace_dim=subspace_dim, seed=seed, starts=1)
               .assign(batch=batch, manifold=seed)
-              for batch, run in minima().items() for seed in range(settings.current().manifolds)]
+              for batch, run in minima(s).items() for seed in range(s.manifolds)]
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "epsilon", "manifold", "sharpness", "loss"]]
 
 
@@ -59,13 +60,13 @@ def _finished(problem: Problem, x: Tensor, iterations: int) -> Tensor:
     return torch.stack(ends)
 
 
-def finished() -> dict[str, Tensor]:
+def finished(s: Settings) -> dict[str, Tensor]:
     """The shared minima followed to the bottom: {"SB": x (S, n), "LB": x (S, n)}.
 
     SciPy's L-BFGS-B on the whole training set, without bounds, until no entry of the gradient exceeds 1e-5, its default for
     "finished", or for the scale's ``finishing`` iterations.
     """
-    return {batch: _finished(settings.current().main, run.x, settings.current().finishing) for batch, run in minima().items()}
+    return {batch: _finished(s.main, run.x, s.finishing) for batch, run in minima(s).items()}
 
 
 def naive_port(f, x: Tensor, epsilon: float = 1e-3, *, scale: float = 1.0, start: float = 0.0, **options) -> tuple[float, object]:
@@ -95,16 +96,16 @@ def naive_port(f, x: Tensor, epsilon: float = 1e-3, *, scale: float = 1.0, start
 
 
 @remember
-def _port(problem: Problem, x: Tensor, epsilon: float, settings: dict) -> list[dict]:
+def _port(problem: Problem, x: Tensor, epsilon: float, options: dict) -> list[dict]:
     f, rows = problem.objective(), []
     for seed, point in enumerate(x):
-        value, said = naive_port(f, point, epsilon, **settings)
+        value, said = naive_port(f, point, epsilon, **options)
         rows.append({"seed": seed, "steepest": float(f.gradient(point).abs().max()), "loss": float(f(point)), "naive": value,
                      "evaluations": int(said.nfev), "message": str(said.message)})
     return rows
 
 
-def naive_table(*, epsilon: float = 1e-3) -> pd.DataFrame:
+def naive_table(s: Settings, *, epsilon: float = 1e-3) -> pd.DataFrame:
     """The naive port beside the package, at the minima followed to the bottom (`finished`).
 
     Returns
@@ -113,10 +114,10 @@ def naive_table(*, epsilon: float = 1e-3) -> pd.DataFrame:
         batch, seed; loss (nats); steepest, the largest entry of the gradient; naive and strong (percent); evaluations and message,
         SciPy's; test_accuracy (percent).
     """
-    tables, on_test = [], settings.current().main.objective("test")
-    for batch, x in finished().items():
-        strong = sharpness_of(x, epsilons=(epsilon,), starts=1)["sharpness"]
-        tables.append(pd.DataFrame(_port(settings.current().main, x, epsilon, {})).assign(
+    tables, on_test = [], s.main.objective("test")
+    for batch, x in finished(s).items():
+        strong = sharpness_of(s.main, x, epsilons=(epsilon,), starts=1)["sharpness"]
+        tables.append(pd.DataFrame(_port(s.main, x, epsilon, {})).assign(
             batch=batch, strong=strong, test_accuracy=on_test.accuracy(x).tolist()))
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "loss", "steepest", "naive", "strong", "evaluations", "message",
                                                  "test_accuracy"]]
@@ -127,10 +128,10 @@ REPAIRS = {"nothing": {}, "random start": {"start": 1.0}, "tolerances 0": {"gtol
            "random start, tolerances 0": {"start": 1.0, "gtol": 0.0, "ftol": 0.0}, "objective times 1,000": {"scale": 1e3}}
 
 
-def repairs(*, epsilon: float = 1e-3, seeds: int = 2) -> pd.DataFrame:
+def repairs(s: Settings, *, epsilon: float = 1e-3, seeds: int = 2) -> pd.DataFrame:
     """The port with one thing changed at a time, at LB followed to the bottom: repair, seed, sharpness (percent), evaluations."""
-    x = finished()["LB"][:seeds]
-    tables = [pd.DataFrame(_port(settings.current().main, x, epsilon, settings)).assign(repair=name) for name, settings in REPAIRS.items()]
+    x = finished(s)["LB"][:seeds]
+    tables = [pd.DataFrame(_port(s.main, x, epsilon, options)).assign(repair=name) for name, options in REPAIRS.items()]
     return pd.concat(tables, ignore_index=True).rename(columns={"naive": "sharpness"})[["repair", "seed", "sharpness", "evaluations"]]
 
 
@@ -168,7 +169,7 @@ def _hessian(problem: Problem, x: Tensor, samples: int) -> list[dict]:
     return rows
 
 
-def hessian_table(*, samples: int = 8) -> pd.DataFrame:
+def hessian_table(s: Settings, *, samples: int = 8) -> pd.DataFrame:
     """The Hessian of f at the shared minima.
 
     Returns
@@ -177,7 +178,7 @@ def hessian_table(*, samples: int = 8) -> pd.DataFrame:
         batch, seed; top_eigenvalue (to a hundredth); trace and trace_error, Hutchinson's estimate from ``samples`` products and its
         standard error; products and seconds (of one core) that the eigenvalue took.
     """
-    tables = [pd.DataFrame(_hessian(settings.current().main, run.x, samples)).assign(batch=batch) for batch, run in minima().items()]
+    tables = [pd.DataFrame(_hessian(s.main, run.x, samples)).assign(batch=batch) for batch, run in minima(s).items()]
     return pd.concat(tables, ignore_index=True)[["batch", "seed", "top_eigenvalue", "trace", "trace_error", "products", "seconds"]]
 
 
@@ -195,10 +196,10 @@ def _variant(problem: Problem, x: Tensor, epsilon: float, frozen: bool, chunk: i
     return {"sharpness": found.value.tolist(), "loss": found.f_x.tolist()}
 
 
-def definitions(*, epsilon: float = 1e-3) -> pd.DataFrame:
+def definitions(s: Settings, *, epsilon: float = 1e-3) -> pd.DataFrame:
     """The same minima under other definitions of f (`VARIANTS`): variant, batch, seed, sharpness (percent), loss (nats)."""
-    tables = [pd.DataFrame(_variant(settings.current().main, run.x, epsilon, *settings)).assign(variant=name, batch=batch, seed=range(len(run.x)))
-              for name, settings in VARIANTS.items() for batch, run in minima().items()]
+    tables = [pd.DataFrame(_variant(s.main, run.x, epsilon, *how)).assign(variant=name, batch=batch, seed=range(len(run.x)))
+              for name, how in VARIANTS.items() for batch, run in minima(s).items()]
     return pd.concat(tables, ignore_index=True)[["variant", "batch", "seed", "sharpness", "loss"]]
 
 
@@ -216,9 +217,9 @@ def _cost(problem: Problem, x: Tensor) -> list[dict]:
     return rows
 
 
-def cost_table() -> pd.DataFrame:
+def cost_table(s: Settings) -> pd.DataFrame:
     """What one LB minimum costs: estimator, evaluations (of f and its gradient), seconds (of one core), sharpness (percent)."""
-    return pd.DataFrame(_cost(settings.current().main, minima()["LB"].x[:1]))
+    return pd.DataFrame(_cost(s.main, minima(s)["LB"].x[:1]))
 
 
 # -- a slice through the box ---------------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ def _slice(problem: Problem, x: Tensor, one: Tensor, two: Tensor, span: float,
     return landscape.plane(problem.objective(), x, span=span, steps=steps, directions=(one, two))
 
 
-def box_slice(batch: str, directions: str, *, seed: int = 0, span: float = 1.5e-3, epsilon: float = 1e-3) -> pd.DataFrame:
+def box_slice(s: Settings, batch: str, directions: str, *, seed: int = 0, span: float = 1.5e-3, epsilon: float = 1e-3) -> pd.DataFrame:
     """f on a plane in which the box of every epsilon is a square: the points x + a u + b v with |a|, |b| <= epsilon.
 
     u moves one random half of the weights, each by a (|x_i| + 1), and v the other half by b (|x_i| + 1). The signs are those of the worst
@@ -241,14 +242,14 @@ def box_slice(batch: str, directions: str, *, seed: int = 0, span: float = 1.5e-
     DataFrame
         a, b, loss (nats), accuracy (percent).
     """
-    x = minima()[batch].x[seed]
+    x = minima(s)[batch].x[seed]
     generator = torch.Generator().manual_seed(seed)
     half = (torch.rand(x.shape, generator=generator) < 0.5).to(x.device)
     signs = (torch.rand(x.shape, generator=generator) < 0.5).to(x) * 2 - 1
     if directions == "worst":
-        signs = _corner(settings.current().main, x, epsilon).to(x)
+        signs = _corner(s.main, x, epsilon).to(x)
     reach = signs * (x.abs() + 1)
-    return _slice(settings.current().main, x, reach * half, reach * ~half, span, settings.current().slice_steps)
+    return _slice(s.main, x, reach * half, reach * ~half, span, s.slice_steps)
 
 
 @remember
@@ -256,7 +257,7 @@ def _corner(problem: Problem, x: Tensor, epsilon: float) -> Tensor:
     return sharpness(problem.objective(), x, epsilon=epsilon).y[0].sign().cpu()
 
 
-def along_the_diagonal(*, epsilon: float = 1e-3, points: int = 25) -> pd.DataFrame:
+def along_the_diagonal(s: Settings, *, epsilon: float = 1e-3, points: int = 25) -> pd.DataFrame:
     """f on the way from x to the worst corner of the box and past it, one line per batch and seed.
 
     Returns
@@ -265,8 +266,8 @@ def along_the_diagonal(*, epsilon: float = 1e-3, points: int = 25) -> pd.DataFra
         batch, seed, t (0 at x, 1 at the corner), rise (percent, 100 (f(x + t y) - f(x)) / (1 + f(x))).
     """
     tables = []
-    for batch, run in minima().items():
-        found = _diagonal(settings.current().main, run.x, epsilon, points)
+    for batch, run in minima(s).items():
+        found = _diagonal(s.main, run.x, epsilon, points)
         tables.append(found.assign(batch=batch))
     return pd.concat(tables, ignore_index=True)
 

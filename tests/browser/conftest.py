@@ -11,9 +11,9 @@ import trial
 import yaml
 from filelock import FileLock
 
+from tools.address import Address
 from tools.browser import CHROMIUM, SWITCHES
 from tools.execute import ROOT
-from tools.address import Address
 from tools.published import Place
 from tools.render import render
 

@@ -7,7 +7,7 @@ import pytest
 
 from labsupport import data, experiments, settings
 from labsupport.errors import DataUnavailable
-from labsupport.experiments import gap
+from labsupport.experiments import batch_sizes
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def test_the_gap_has_a_row_a_batch_and_seed_from_the_last_point():
 @pytest.mark.parametrize("size, epochs", [(32, 80), (64, 80), (128, 80), (256, 128), (400, 200), (2000, 1000)])
 def test_every_batch_size_gets_at_least_the_epochs_of_sb_and_the_steps_of_lb(monkeypatch, size, epochs):
     monkeypatch.setenv("LABSUPPORT_SCALE", "laptop")
-    recipe = gap.sweep_recipe(size)
+    recipe = batch_sizes.sweep_recipe(size)
     assert (recipe.batch_size, recipe.epochs) == (size, epochs)
     s = settings.current()
-    assert gap.sweep_recipe(s.SB.batch_size) == s.SB and gap.sweep_recipe(s.LB.batch_size) == s.LB
+    assert batch_sizes.sweep_recipe(s.SB.batch_size) == s.SB and batch_sizes.sweep_recipe(s.LB.batch_size) == s.LB
 
 
 def test_the_sweep_shares_its_ends_with_the_gap():

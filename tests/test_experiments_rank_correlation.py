@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 
 from labsupport import check, curvature, data, experiments, settings, symmetry
-from labsupport.experiments import edge, rescaling, scoring, standing
+from labsupport.experiments import full_batch, rank_correlation, rescaling, scorecards
 from labsupport.objective import Objective
 
 
@@ -51,7 +51,7 @@ def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_max
 
 def test_the_eigenvalues_belong_to_the_checkpoints():
     table = experiments.edge_of_stability()
-    run = edge.edge_runs()[0.3]
+    run = full_batch.edge_runs()[0.3]
     assert run.recipe.batch_size == settings.current().edge_train_size and run.recipe.momentum == 0
     one = table[(table.rate == 0.3) & (table.step == 2) & (table.seed == 1)].iloc[0]
     d = data.load("mnist1d", train_size=settings.current().edge_train_size)
@@ -62,7 +62,7 @@ def test_the_eigenvalues_belong_to_the_checkpoints():
 
 
 def test_full_batch_descent_is_its_definition():
-    run = edge.edge_runs()[0.15]
+    run = full_batch.edge_runs()[0.15]
     d = data.load("mnist1d", train_size=settings.current().edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     x = run.x0[0]
@@ -75,7 +75,7 @@ def test_full_batch_descent_is_its_definition():
 
 
 def test_the_grid_has_each_recipe_once_and_trains_none_of_its_own():
-    runs = standing.grid_runs()
+    runs = rank_correlation.grid_runs()
     recipes = [run.recipe for run in runs.values()]
     assert len(set(recipes)) == len(recipes)
     known = {experiments.closing_runs()[name].recipe for name in ("SB", "LB", "SAM")}
@@ -84,7 +84,7 @@ def test_the_grid_has_each_recipe_once_and_trains_none_of_its_own():
     assert len(table) == sum(len(run.x) for run in runs.values())
     first = table[table.recipe == "B = 32"]
     assert first.test_accuracy.tolist() == experiments.minima()["SB"].final.test_accuracy.tolist()
-    assert (table[list(standing.MEASURES)] > 0).all(axis=None)
+    assert (table[list(rank_correlation.MEASURES)] > 0).all(axis=None)
 
 
 def test_the_repaired_measures_do_not_see_a_rescaling():
@@ -110,10 +110,10 @@ def made_up():
 
 
 def test_between_and_within_are_told_apart(made_up):
-    between, within = standing.between(made_up, "m"), standing.within(made_up, "m")
+    between, within = rank_correlation.between(made_up, "m"), rank_correlation.within(made_up, "m")
     assert between["correlation"] == -1 and between["recipes"] == 12 and between["runs"] == 60
     assert within["correlation"] == 1
-    noise = standing.between(made_up, "noise")
+    noise = rank_correlation.between(made_up, "noise")
     middle = made_up.groupby("recipe")[["noise", "test_accuracy"]].median()
     assert noise["correlation"] == pytest.approx(spearmanr(middle.noise, middle.test_accuracy).statistic)
     assert noise["low"] < noise["correlation"] < noise["high"] and noise["low"] < 0 < noise["high"]
@@ -123,13 +123,13 @@ def test_what_is_left_when_another_column_is_held_fixed():
     table = of_forty(seed=1)
     ranks = table[["m", "z", "test_accuracy"]].rank()
     m, outcome = (ranks[name] - np.polyval(np.polyfit(ranks.z, ranks[name], 1), ranks.z) for name in ("m", "test_accuracy"))
-    found = standing.partial_correlation(table, "m", "z")
+    found = rank_correlation.partial_correlation(table, "m", "z")
     assert found["correlation"] == pytest.approx(np.corrcoef(m, outcome)[0, 1]) and found["recipes"] == 40
-    assert 0 < found["low"] < found["correlation"] < found["high"] < standing.between(table, "m")["high"]
+    assert 0 < found["low"] < found["correlation"] < found["high"] < rank_correlation.between(table, "m")["high"]
 
 
 def test_an_interval_of_95_percent_contains_what_is_true_nearly_always():
-    found = [standing.partial_correlation(of_forty(seed), "echo", "z", resamples=400) for seed in range(30)]
+    found = [rank_correlation.partial_correlation(of_forty(seed), "echo", "z", resamples=400) for seed in range(30)]
     assert 26 <= sum(one["low"] < 0 < one["high"] for one in found)  # beyond z, the echo of z knows nothing
 
 
@@ -142,13 +142,13 @@ def of_forty(seed):
 
 def test_more_seeds_of_the_same_recipes_do_not_narrow_the_interval(made_up):
     twice = pd.concat([made_up, made_up])
-    widths = [(found := standing.between(table, "noise"))["high"] - found["low"] for table in (made_up, twice)]
+    widths = [(found := rank_correlation.between(table, "noise"))["high"] - found["low"] for table in (made_up, twice)]
     assert widths[0] == pytest.approx(widths[1])
 
 
 def test_recipes_of_one_seed_say_nothing_about_within(made_up):
     lone = pd.DataFrame({"recipe": ["x", "y"], "m": [0, 1], "test_accuracy": [50, 60]})
-    assert standing.within(pd.concat([made_up, lone]), "m") == standing.within(made_up, "m")
+    assert rank_correlation.within(pd.concat([made_up, lone]), "m") == rank_correlation.within(made_up, "m")
 
 
 # -- the scorecard -------------------------------------------------------------------------------------------------
@@ -167,22 +167,22 @@ def test_verdicts_come_from_claims(monkeypatch):
         ["8.1", "Rates do nothing", False, "-3 points", -5.0, "It is the batch", "this machine"],
         ["9.4", "LB is sharper", True, "+1", 3.0, "It is the batch", "this machine"],
         ["10.1", "SB wins again", True, "+1 point", 3.0, "SB tests better", "this machine"]])
-    tested = scoring.scorecard().query("verdict != 'not testable here'").set_index("paper")
+    tested = scorecards.scorecard().query("verdict != 'not testable here'").set_index("paper")
     assert tested.verdict.to_dict() == {"SB tests better": "held", "Level up to a threshold": "not held",
                                         "It is the batch": "held in part"}
     assert tested.claims["SB tests better"] == ("2.1", "10.1") and tested.chapters["SB tests better"] == (2, 10)
     assert tested.measured["It is the batch"][0] == "No: Rates do nothing [-3 points]. Chapter 8, claim 8.1."
-    assert len(scoring.scorecard()) == 3 + len(scoring.NOT_TESTABLE)
+    assert len(scorecards.scorecard()) == 3 + len(scorecards.NOT_TESTABLE)
 
 
 def test_without_any_claim_only_what_cannot_be_tested_is_left(monkeypatch):
     monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame())
-    assert set(scoring.scorecard().verdict) == {"not testable here"}
+    assert set(scorecards.scorecard().verdict) == {"not testable here"}
 
 
 def test_cards_escape_and_name_the_claim(monkeypatch):
     claims(monkeypatch, [["2.1", "a < b", True, "1 < 2", 9.0, "A & B", "this machine"]])
-    cards = scoring.Cards(scoring.scorecard())
+    cards = scorecards.Cards(scorecards.scorecard())
     page = cards._repr_html_()
     assert "A &amp; B" in page and "a &lt; b" in page and "Chapter 2, claim 2.1" in page
     assert repr(cards).startswith("held: A & B\n    Yes: a < b [1 < 2]. Chapter 2, claim 2.1.\n")
@@ -191,5 +191,5 @@ def test_cards_escape_and_name_the_claim(monkeypatch):
 def test_the_committed_claims_make_rows(monkeypatch):
     committed = pd.DataFrame(check._committed(), columns=["key", "says", "held", "evidence", "margin", "paper"])
     monkeypatch.setattr(check, "recorded", lambda: committed)
-    keys = [key for row in scoring.scorecard().claims for key in row]
+    keys = [key for row in scorecards.scorecard().claims for key in row]
     assert sorted(keys) == sorted(committed.key[committed.paper != ""])

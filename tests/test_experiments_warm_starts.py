@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from labsupport import data, experiments, settings, training
-from labsupport.experiments import warm
+from labsupport.experiments import warm_starts
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def tiny(monkeypatch, tmp_path_factory):
 
 
 def test_iterates_lie_on_the_way_of_small_batches():
-    found = warm.iterates()
+    found = warm_starts.iterates()
     assert list(found) == [0, 1, 2, 3]
     assert torch.equal(found[0], experiments.minima()["SB"].x0) and torch.equal(found[3], experiments.minima()["SB"].x)
     s = settings.current()
@@ -28,18 +28,18 @@ def test_iterates_lie_on_the_way_of_small_batches():
 
 
 def test_large_batches_start_there():
-    found, runs = warm.iterates(), warm.warm_runs()
+    found, runs = warm_starts.iterates(), warm_starts.warm_runs()
     assert runs.keys() == found.keys()
     for k in found:
         assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == settings.current().LB
 
 
 def test_the_table_says_what_the_runs_did():
-    table = warm.warm_start().set_index(["run", "k", "seed"]).sort_index()
-    runs, on_test = warm.warm_runs(), experiments.objective("test")
+    table = warm_starts.warm_start().set_index(["run", "k", "seed"]).sort_index()
+    runs, on_test = warm_starts.warm_runs(), experiments.objective("test")
     assert len(table) == 2 * 4 * 2
     assert table.loc["LB", 2].test_accuracy.tolist() == pytest.approx(on_test.accuracy(runs[2].x).tolist())
-    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm.iterates()[1]).tolist())
+    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm_starts.iterates()[1]).tolist())
     assert table.loc["SB", 2].updates.tolist() == [50, 50]  # 800 samples by 32, twice
     assert table.loc["LB", 2].updates.tolist() == [58, 58]  # and 4 epochs of 2
     assert (table.loc["LB", "sharpness_1e-3"] > table.loc["LB", "sharpness_5e-4"]).all()
@@ -47,15 +47,15 @@ def test_the_table_says_what_the_runs_did():
 
 
 def test_paths_join_where_the_batch_changes():
-    table, on_test = warm.paths(), experiments.objective("test")
+    table, on_test = warm_starts.paths(), experiments.objective("test")
     first = table[table.k == 2].sort_values("epoch").groupby("seed").first()
     assert first.epoch.tolist() == [2, 2]
-    assert np.allclose(first.test_accuracy, on_test.accuracy(warm.iterates()[2]).tolist())
+    assert np.allclose(first.test_accuracy, on_test.accuracy(warm_starts.iterates()[2]).tolist())
     assert table[table.k.isna()].epoch.max() == settings.current().SB.epochs
 
 
 def test_remedies_count_all_their_updates():
-    table = warm.remedies().groupby("method").first()
+    table = warm_starts.remedies().groupby("method").first()
     assert table.loc["SB", "updates"] == 75 and table.loc["LB", "updates"] == 8
     assert table.loc["SB 2 epochs, then LB", "updates"] == 58
     assert table.loc["SB 2 epochs, then lower rate", "updates"] == 50 + 25
@@ -63,11 +63,11 @@ def test_remedies_count_all_their_updates():
 
 
 def test_annealing_lowers_the_rate_and_nothing_else():
-    runs, s = warm.annealed(1), settings.current()
+    runs, s = warm_starts.annealed(1), settings.current()
     assert runs.recipe.learning_rate == pytest.approx(s.SB.learning_rate * 32 / 400) and runs.recipe.batch_size == 32
-    assert torch.equal(runs.x0, warm.iterates()[1])
+    assert torch.equal(runs.x0, warm_starts.iterates()[1])
 
 
 def test_the_other_way_round_starts_at_the_large_batch_minimum():
-    runs = warm.reverse()
+    runs = warm_starts.reverse()
     assert torch.equal(runs.x0, experiments.minima()["LB"].x) and runs.recipe.batch_size == settings.current().SB.batch_size

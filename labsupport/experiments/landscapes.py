@@ -7,11 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import landscape, settings, symmetry
+from labsupport import landscape, symmetry
 from labsupport.cache import remember
 from labsupport.errors import choose
 from labsupport.experiments.minima import minima
 from labsupport.problem import Problem
+from labsupport.settings import Settings
 
 #: What `between` may do to both minima first. Neither changes what the networks compute.
 WEIGHTS = {"as trained": lambda network, x: x, "rows normalized": symmetry.normalize_rows}
@@ -25,7 +26,7 @@ def _between(problem: Problem, split: str, path: str, x_a: Tensor, x_b: Tensor,
     return PATHS[path](problem.objective(split), x_a, x_b, alphas)
 
 
-def between(*, weights: str = "as trained", path: str = "line", splits: tuple[str, ...] = ("train",),
+def between(s: Settings, *, weights: str = "as trained", path: str = "line", splits: tuple[str, ...] = ("train",),
             alphas: tuple[float, ...] = ALPHAS, x_a: Tensor | None = None, x_b: Tensor | None = None) -> pd.DataFrame:
     """f from SB (alpha 0) to LB (alpha 1) and beyond, one pair a seed: Figure 3 (``line``) and Figure 7 (``curve``).
 
@@ -45,7 +46,7 @@ def between(*, weights: str = "as trained", path: str = "line", splits: tuple[st
     """
     choose("change of weights", weights, WEIGHTS)
     choose("path", path, PATHS)
-    s, found = settings.current(), minima()
+    found = minima(s)
     ends = [WEIGHTS[weights](s.main.network, x) for x in (found["SB"].x if x_a is None else x_a, found["LB"].x if x_b is None else x_b)]
     tables = [_between(s.main, split, path, *ends, tuple(alphas)).assign(split=split)
               for split in splits]
@@ -71,12 +72,12 @@ def bends(table: pd.DataFrame, value: str = "loss") -> pd.DataFrame:
     return found.assign(ratio=found.LB / found.SB)
 
 
-def distances() -> pd.DataFrame:
+def distances(s: Settings) -> pd.DataFrame:
     """How far each run is from its start: run (SB, LB), seed, updates, distance ||x - x0||, length ||x||, test_accuracy.
 
     SB at the epochs of `settings.Settings.warm_epochs` and at the end, LB at the end.
     """
-    found = minima()
+    found = minima(s)
     way = found["SB"]
     per_epoch = way.history.groupby("epoch").steps.first()
     points = [("SB", int(per_epoch.get(k, 0)), x) for k, x in sorted(way.checkpoints.items()) if k]
@@ -91,11 +92,10 @@ def _plane(problem: Problem, x: Tensor, span: float, steps: int, seed: int) -> p
     return landscape.plane(problem.objective(), x, span=span, steps=steps, seed=seed)
 
 
-def planes(*, seed: int = 0, span: float = 1.0) -> pd.DataFrame:
+def planes(s: Settings, *, seed: int = 0, span: float = 1.0) -> pd.DataFrame:
     """Filter-normalized planes around one seed's SB and LB minimum, both along the same random draw: run, a, b, loss, accuracy."""
-    s = settings.current()
     return pd.concat([_plane(s.main, runs.x[seed], span, s.plane_steps, seed).assign(run=name)
-                      for name, runs in minima().items()], ignore_index=True)
+                      for name, runs in minima(s).items()], ignore_index=True)
 
 
 @remember
@@ -116,14 +116,13 @@ def _slices(problem: Problem, x: Tensor, kind: str, directions: int, length: flo
     return pd.concat(tables, ignore_index=True)
 
 
-def slices(*, directions: int = 3, length: float = 15.0, ticks: tuple[float, ...] = tuple(np.linspace(-1, 1, 13).tolist())
+def slices(s: Settings, *, directions: int = 3, length: float = 15.0, ticks: tuple[float, ...] = tuple(np.linspace(-1, 1, 13).tolist())
            ) -> pd.DataFrame:
     """The loss along random directions through each minimum, drawn twice over.
 
     ``raw``: both minima are left by steps of the same ``length``. ``filter``: each by directions whose every filter is as
     long as its own (Li et al. 2018). Columns: kind, run, seed, draw, t, loss (nats).
     """
-    s = settings.current()
     return pd.concat([
         _slices(s.main, runs.x, kind, directions, length, ticks).assign(kind=kind, run=name)
-        for kind in ("raw", "filter") for name, runs in minima().items()], ignore_index=True)
+        for kind in ("raw", "filter") for name, runs in minima(s).items()], ignore_index=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from labsupport import experiments, settings
-from labsupport.experiments import along
+from labsupport.experiments import during_training
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def history(losses: dict[int, float]) -> pd.DataFrame:
 
 
 def test_a_spike_has_a_top_and_an_end():
-    found = along.find_spike(history({0: 2.0, 4: 0.002, 8: 0.001, 12: 0.05, 16: 0.3, 20: 0.01, 24: 0.0015, 28: 0.9}), 2e-3)
+    found = during_training.find_spike(history({0: 2.0, 4: 0.002, 8: 0.001, 12: 0.05, 16: 0.3, 20: 0.01, 24: 0.0015, 28: 0.9}), 2e-3)
     assert found.tolist() == [4, 16, 24]
 
 
@@ -34,22 +34,22 @@ def test_a_spike_has_a_top_and_an_end():
     ({0: 2.0, 4: 0.002, 8: 0.3}, [4, 8, np.nan]),  # not back before the run ends
 ])
 def test_what_is_no_whole_spike(losses, expected):
-    np.testing.assert_array_equal(along.find_spike(history(losses), 2e-3).to_numpy(), expected)
+    np.testing.assert_array_equal(during_training.find_spike(history(losses), 2e-3).to_numpy(), expected)
 
 
 def test_at_equal_loss_the_ends_hold_beyond_the_path():
     path = pd.DataFrame({"seed": 0, "loss": [1.0, 0.01], "sharpness": [10.0, 1000.0]})
-    assert along.at_loss(path, [5.0, 1e-5]).loc[0].tolist() == pytest.approx([10, 1000])
+    assert during_training.at_loss(path, [5.0, 1e-5]).loc[0].tolist() == pytest.approx([10, 1000])
 
 
 def test_the_long_run_begins_as_the_large_batch_does():
-    s, run = settings.current(), along.long_run()
+    s, run = settings.current(), during_training.long_run()
     assert run.recipe.stop_loss is None and max(run.checkpoints) == s.long_epochs
     assert torch.equal(run.checkpoints[s.LB.epochs], experiments.minima()["LB"].x)  # at smoke scale LB never stops early
 
 
 def test_the_table_holds_what_the_points_say():
-    table = along.along_training()
+    table = during_training.along_training()
     s, f = settings.current(), experiments.objective()
     assert len(table) == 2 * (len(s.warm_epochs) + 1) * 2 * s.seeds
     start = table[(table.stage == "0") & (table.epsilon == 1e-3)].pivot(index="seed", columns="batch", values="sharpness")
@@ -65,5 +65,5 @@ def test_the_table_holds_what_the_points_say():
 
 
 def test_without_spikes_the_tables_are_empty_but_whole():
-    assert along.around_spikes().empty and along.before_and_after().empty
-    assert {"when", "sharpness"} <= set(along.before_and_after().columns)
+    assert during_training.around_spikes().empty and during_training.before_and_after().empty
+    assert {"when", "sharpness"} <= set(during_training.before_and_after().columns)

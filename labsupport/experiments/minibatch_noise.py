@@ -9,14 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import settings
 from labsupport.cache import remember
 from labsupport.engine import threads
 from labsupport.engine.stacked import forward
-from labsupport.experiments.minima import objective
-from labsupport.experiments.warm import iterates
+from labsupport.experiments.warm_starts import iterates
 from labsupport.objective import Objective, summed_loss
 from labsupport.problem import Problem
+from labsupport.settings import Settings
 
 #: Batch sizes at which noise is measured; those as large as the data or larger are left out.
 SIZES = (8, 32, 128, 400, 1000, 2000, 3200)
@@ -99,19 +98,19 @@ def _variance(problem: Problem, x: Tensor) -> list[float]:
     return [sample_variance(f.frozen_at(point), point, samples=1000) for point in x.to(f.device)]
 
 
-def sizes() -> tuple[int, ...]:
+def sizes(s: Settings) -> tuple[int, ...]:
     """`SIZES`, those smaller than the training set."""
-    return tuple(size for size in SIZES if size < len(objective().labels))
+    return tuple(size for size in SIZES if size < len(s.main.objective().labels))
 
 
-def gradient_noise(epoch: int = 1, *, statistics: str = "frozen", batch_sizes: tuple[int, ...] | None = None,
+def gradient_noise(s: Settings, epoch: int = 1, *, statistics: str = "frozen", batch_sizes: tuple[int, ...] | None = None,
                    at_least: int = 32) -> pd.DataFrame:
     """The noise of minibatch gradients by batch size, at the SB iterates of one epoch.
 
     Parameters
     ----------
     epoch
-        One of the epochs that `warm.iterates` keeps.
+        One of the epochs that `warm_starts.iterates` keeps.
     statistics
         ``frozen``: batch norm's statistics are those of all samples at x, so that a batch gradient is a plain mean over
         samples. ``batch``: each batch's own, as in training.
@@ -126,9 +125,9 @@ def gradient_noise(epoch: int = 1, *, statistics: str = "frozen", batch_sizes: t
         seed, batch_size; signal, ||g||^2; noise, the mean of ||g_B - g||^2; bias, the squared distance between the mean of
         g_B and g, corrected for the number of draws; law, sigma^2 / B (N - B) / (N - 1) with sigma^2 from 1,000 single samples.
     """
-    x, total = iterates()[epoch], len(objective().labels)
-    found = _noise(settings.current().main, x, statistics, batch_sizes or sizes(), at_least)
-    variance = found.seed.map(dict(enumerate(_variance(settings.current().main, x))))
+    x, total = iterates(s)[epoch], len(s.main.objective().labels)
+    found = _noise(s.main, x, statistics, batch_sizes or sizes(s), at_least)
+    variance = found.seed.map(dict(enumerate(_variance(s.main, x))))
     return found.assign(law=variance / found.batch_size * correction(found.batch_size, total))
 
 
@@ -138,7 +137,7 @@ def slope(table: pd.DataFrame, column: str = "noise") -> pd.Series:
         lambda rows: np.polyfit(np.log(rows.batch_size), np.log(rows[column]), 1)[0], include_groups=False)
 
 
-def signal_and_noise() -> pd.DataFrame:
+def signal_and_noise(s: Settings) -> pd.DataFrame:
     """How the full gradient compares with its noise along SB training, statistics frozen.
 
     Returns
@@ -147,24 +146,24 @@ def signal_and_noise() -> pd.DataFrame:
         epoch, seed; signal, ||g||^2; variance, sigma^2, from epochs of batches of SB's size; crossing, sigma^2 / ||g||^2:
         the batch size at which, drawn with replacement, noise is as long as signal.
     """
-    size, total = settings.current().SB.batch_size, len(objective().labels)
+    size, total = s.SB.batch_size, len(s.main.objective().labels)
     tables = []
-    for epoch, x in iterates().items():
-        found = _noise(settings.current().main, x, "frozen", (size,), 2 * (total // size))
+    for epoch, x in iterates(s).items():
+        found = _noise(s.main, x, "frozen", (size,), 2 * (total // size))
         variance = found.noise * size / correction(size, total)
         tables.append(pd.DataFrame({"epoch": epoch, "seed": found.seed, "signal": found.signal, "variance": variance,
                                     "crossing": variance / found.signal}))
     return pd.concat(tables, ignore_index=True)
 
 
-def gradient_cloud(epoch: int, batch_sizes: tuple[int, ...], *, seed: int = 0, count: int = 100) -> dict[int, np.ndarray]:
+def gradient_cloud(s: Settings, epoch: int, batch_sizes: tuple[int, ...], *, seed: int = 0, count: int = 100) -> dict[int, np.ndarray]:
     """{batch size: (count, 2)}: gradients of batches as points of a plane, in units of the full gradient's length.
 
     Second column: the part along the full gradient, which itself lies at (0, 1). First column: the length of all that
     remains, sideways; so the distance to (0, 1) is the true length of the noise. Its sign is the side of an arbitrary
     direction on which the batch lies. Statistics are frozen.
     """
-    return _cloud(settings.current().main, iterates()[epoch][seed], tuple(batch_sizes), count)
+    return _cloud(s.main, iterates(s)[epoch][seed], tuple(batch_sizes), count)
 
 
 @remember
@@ -186,7 +185,7 @@ def _cloud(problem: Problem, x: Tensor, batch_sizes: tuple[int, ...], count: int
 # -- what the hardware makes of it -----------------------------------------------------------------------------------
 
 
-def throughput(batch_sizes: tuple[int, ...], *, rounds: int = 5, seconds: float = 0.1) -> pd.DataFrame:
+def throughput(s: Settings, batch_sizes: tuple[int, ...], *, rounds: int = 5, seconds: float = 0.1) -> pd.DataFrame:
     """Samples a second that plain SGD steps of one model process here, by batch size; timed now, never remembered.
 
     On a CPU the seconds are those that the processor spent on this program, so that others running beside it count
@@ -197,8 +196,8 @@ def throughput(batch_sizes: tuple[int, ...], *, rounds: int = 5, seconds: float 
     DataFrame
         round, batch_size, steps_per_second, samples_per_second.
     """
-    f = objective()
-    x = iterates()[0][0].to(f.device).clone()
+    f = s.main.objective()
+    x = iterates(s)[0][0].to(f.device).clone()
     generator = torch.Generator(f.device).manual_seed(0)
     batches = {size: epoch_batches(len(f.labels), size, generator) for size in batch_sizes}
     gpu = f.device.type == "cuda"

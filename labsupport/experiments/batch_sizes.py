@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from labsupport import provenance, settings, sweep
+from labsupport import provenance, sweep
 from labsupport.errors import DataUnavailable
 from labsupport.experiments.minima import minima, sharpness_of
 from labsupport.recipe import Recipe
+from labsupport.settings import Settings
 from labsupport.training import HISTORY, Runs
 
 #: What is kept of a finished run, one row a seed.
@@ -26,7 +27,7 @@ def finals(runs: dict[str, Runs]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["batch", "batch_size", "seed", *MEASURED]]
 
 
-def generalization_gap() -> pd.DataFrame:
+def generalization_gap(s: Settings) -> pd.DataFrame:
     """Table 2 for the scale's main network: small and large batches from the same starts, one row a batch and seed.
 
     Returns
@@ -34,39 +35,37 @@ def generalization_gap() -> pd.DataFrame:
     DataFrame
         The columns of `finals`. Accuracies in percent, losses in nats, both on all samples.
     """
-    return finals(minima())
+    return finals(minima(s))
 
 
-def sweep_recipe(batch_size: int) -> Recipe:
+def sweep_recipe(s: Settings, batch_size: int) -> Recipe:
     """How the sweep trains: SB's and LB's own recipes at their sizes, elsewhere LB's rule, until its training loss.
 
     At most SB's epochs or LB's number of steps, whichever is longer: so every batch size ends at a fitted training set.
     """
-    s = settings.current()
     if batch_size in (s.SB.batch_size, s.LB.batch_size):
         return s.SB if batch_size == s.SB.batch_size else s.LB
     same_steps = s.LB.epochs * batch_size // s.LB.batch_size
     return s.LB.but(batch_size=batch_size, epochs=max(s.SB.epochs, same_steps))
 
 
-def sweep_runs() -> dict[str, Runs]:
+def sweep_runs(s: Settings) -> dict[str, Runs]:
     """One training per batch size of the scale, named by it, from the same starts; SB and LB are those of `minima`."""
-    s = settings.current()
-    known = {str(run.recipe.batch_size): run for run in minima().values()}
-    others = {str(size): sweep_recipe(size) for size in s.batch_sizes if str(size) not in known}
+    known = {str(run.recipe.batch_size): run for run in minima(s).values()}
+    others = {str(size): sweep_recipe(s, size) for size in s.batch_sizes if str(size) not in known}
     known |= sweep.run(s.main, others, s.seeds, records=RECORDED)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 
 
-def batch_size_sweep() -> pd.DataFrame:
+def batch_size_sweep(s: Settings) -> pd.DataFrame:
     """Accuracy by batch size, as in Figure 4: the columns of `finals`, one row a batch size and seed."""
-    return finals(sweep_runs()).drop(columns="batch")
+    return finals(sweep_runs(s)).drop(columns="batch")
 
 
 # -- the negative control ------------------------------------------------------------------------------------------
 
 
-def negative_control() -> pd.DataFrame:
+def negative_control(s: Settings) -> pd.DataFrame:
     """The experiment of the gap on MNIST, where sharpness differs and test accuracy does not.
 
     Where MNIST can neither be found nor fetched, the committed result is returned (see `control_provenance`).
@@ -77,20 +76,18 @@ def negative_control() -> pd.DataFrame:
         The columns of `finals`; ``sharpness``, percent, Metric 2.1 of Keskar et al. 2017 in full space at
         epsilon = 1e-3 (``strong``, one search); ``source``: "this machine" or "committed".
     """
-    s = settings.current()
     try:
         s.control.load()
     except (DataUnavailable, ImportError):  # no host answers, or no torchvision to ask one
         return provenance.read("negative-control")[0].assign(source="committed")
-    return _measure_control().assign(source="this machine")
+    return _measure_control(s).assign(source="this machine")
 
 
-def _measure_control() -> pd.DataFrame:
-    s = settings.current()
+def _measure_control(s: Settings) -> pd.DataFrame:
     recipes = {"SB": s.control_SB, "LB": s.control_LB}
     runs = sweep.run(s.control, recipes, s.control_seeds, records=1)
     table = finals(runs)
-    phi = [sharpness_of(run.x, problem=s.control, epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
+    phi = [sharpness_of(s.control, run.x, epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
     return table.assign(sharpness=np.concatenate(phi))
 
 
@@ -99,16 +96,15 @@ def control_provenance() -> dict:
     return provenance.read("negative-control")[1]
 
 
-def record_negative_control(folder: Path = provenance.FOLDER) -> Path:
+def record_negative_control(s: Settings, folder: Path = provenance.FOLDER) -> Path:
     """Measure the negative control here and write it with its provenance, for the commit; for maintainers.
 
         python -c "from labsupport import experiments; experiments.record_negative_control()"
 
     Raises DataUnavailable without MNIST.
     """
-    s = settings.current()
     edition = s.control.load().edition
-    rows = _measure_control()
+    rows = _measure_control(s)
     return provenance.write("negative-control", rows, provenance.here(
         data=edition, train_size=s.control.train_size, network=s.control.network, SB=_brief(s.control_SB),
         LB=_brief(s.control_LB), seeds=list(range(s.control_seeds))), folder)

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from labsupport import settings, sweep, symmetry
-from labsupport.experiments.closing import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
-from labsupport.experiments.gap import sweep_runs
+from labsupport import sweep, symmetry
+from labsupport.experiments.batch_sizes import sweep_runs
 from labsupport.experiments.minima import _measured
+from labsupport.experiments.recipes import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.rescaling import RELATIVE
+from labsupport.settings import Settings
 from labsupport.training import Runs
 
 #: {column of `grid`: what it is called}
@@ -28,19 +29,19 @@ MEASURES = {
 }
 
 
-def grid_runs() -> dict[str, Runs]:
+def grid_runs(s: Settings) -> dict[str, Runs]:
     """{recipe's name: Runs}: the batch sizes of chapter 2, the methods and the map of chapter 8, each recipe once."""
-    named = {f"B = {size}": run for size, run in sweep_runs().items()} | closing_runs()
+    named = {f"B = {size}": run for size, run in sweep_runs(s).items()} | closing_runs(s)
     found: dict[str, Runs] = {}
     for name, run in named.items():
         if run.recipe not in {known.recipe for known in found.values()}:
             found[name] = run
     known = {run.recipe for run in found.values()}
-    cells = {f"B = {size}, rate {rate:g}": recipe for (size, rate), recipe in dial_recipes().items() if recipe not in known}
-    return found | one_seed(cells)
+    cells = {f"B = {size}, rate {rate:g}": recipe for (size, rate), recipe in dial_recipes(s).items() if recipe not in known}
+    return found | one_seed(s, cells)
 
 
-def grid() -> pd.DataFrame:
+def grid(s: Settings) -> pd.DataFrame:
     """Every run with its test accuracy and four sharpnesses.
 
     Returns
@@ -48,10 +49,10 @@ def grid() -> pd.DataFrame:
     DataFrame
         recipe, batch_size, learning_rate, seed; train_loss (nats), test_accuracy (percent); the columns named in
         `MEASURES` (percent, full space, ``strong``, one search); matched: whether the training loss lies within a factor of
-        two of `closing.MATCHED_LOSS`.
+        two of `recipes.MATCHED_LOSS`.
     """
-    runs = grid_runs()
-    found = sweep.each(_measured, {(name, column): job for name, run in runs.items() for column, job in _jobs(run.x).items()})
+    runs = grid_runs(s)
+    found = sweep.each(_measured, {(name, column): job for name, run in runs.items() for column, job in _jobs(s, run.x).items()})
     return pd.concat([_rows(name, run, {column: found[name, column]["sharpness"] for column in MEASURES})
                       for name, run in runs.items()], ignore_index=True)
 
@@ -65,14 +66,14 @@ def _rows(name: str, run: Runs, measures: dict[str, list[float]]) -> pd.DataFram
         "matched": np.abs(doublings) <= 1})
 
 
-def four_measures(x: Tensor) -> dict[str, np.ndarray]:
+def four_measures(s: Settings, x: Tensor) -> dict[str, np.ndarray]:
     """The four columns of `MEASURES` at points x (S, n) of the scale's main network: {column: (S,)}."""
-    return {column: np.array(found["sharpness"]) for column, found in sweep.each(_measured, _jobs(x)).items()}
+    return {column: np.array(found["sharpness"]) for column, found in sweep.each(_measured, _jobs(s, x)).items()}
 
 
-def _jobs(x: Tensor) -> dict[str, tuple]:
+def _jobs(s: Settings, x: Tensor) -> dict[str, tuple]:
     """{column of `MEASURES`: what `minima._measured` is to be given for it}."""
-    s, once = settings.current(), {"starts": 1}
+    once = {"starts": 1}
     return {"sharpness": (s.main, x, 1e-3, once), "sharpness_5e-4": (s.main, x, 5e-4, once),
             "relative": (s.main, x, RELATIVE, {**once, "offset": 0.0}),
             "rows": (s.main, symmetry.normalize_rows(s.main.network, x), 1e-3, once)}

@@ -9,7 +9,7 @@ import torch
 
 from labsupport import experiments, symmetry
 from labsupport.errors import UnknownName
-from labsupport.experiments import picture
+from labsupport.experiments import landscapes
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def tiny(monkeypatch, tmp_path_factory):
 
 def test_between_is_the_loss_at_the_mixed_weights():
     found, f, g = experiments.minima(), experiments.objective(), experiments.objective("test")
-    table = picture.between(splits=("train", "test"))
+    table = landscapes.between(splits=("train", "test"))
     assert len(table) == 2 * 25 * 2 and set(table.split) == {"train", "test"}
     x_sb, x_lb = found["SB"].x[1], found["LB"].x[1]
     for split, function in (("train", f), ("test", g)):
@@ -31,7 +31,7 @@ def test_between_is_the_loss_at_the_mixed_weights():
 
 
 def test_a_curve_passes_the_same_two_minima():
-    line, curve = (picture.between(path=path).set_index(["seed", "alpha"]).loss for path in ("line", "curve"))
+    line, curve = (landscapes.between(path=path).set_index(["seed", "alpha"]).loss for path in ("line", "curve"))
     for alpha in (0.0, 1.0):
         assert np.allclose(line.xs(alpha, level="alpha"), curve.xs(alpha, level="alpha"), rtol=1e-4)
     assert not np.isclose(line[0, -1.0], curve[0, -1.0], rtol=1e-2)
@@ -40,8 +40,8 @@ def test_a_curve_passes_the_same_two_minima():
 def test_normalized_rows_keep_the_ends_and_forget_their_lengths():
     x_b = symmetry.scale_rows("F0", experiments.minima()["LB"].x, 4.0)
     ends, way = (0.0, 1.0), (0.0, 0.5, 1.0)
-    raw, raw_scaled = (picture.between(alphas=way, x_b=x).set_index(["seed", "alpha"]).loss for x in (None, x_b))
-    even, even_scaled = (picture.between(alphas=way, x_b=x, weights="rows normalized").set_index(["seed", "alpha"]).loss
+    raw, raw_scaled = (landscapes.between(alphas=way, x_b=x).set_index(["seed", "alpha"]).loss for x in (None, x_b))
+    even, even_scaled = (landscapes.between(alphas=way, x_b=x, weights="rows normalized").set_index(["seed", "alpha"]).loss
                          for x in (None, x_b))
     assert not np.isclose(raw[0, 0.5], raw_scaled[0, 0.5], rtol=1e-2)
     assert np.allclose(even, even_scaled, rtol=1e-3)
@@ -53,12 +53,12 @@ def test_normalized_rows_keep_the_ends_and_forget_their_lengths():
 def test_bends_of_two_parabolas():
     alpha = np.linspace(-1, 2, 25)
     table = pd.DataFrame({"seed": 0, "alpha": alpha, "loss": np.where(alpha < 0.5, 2 * alpha**2, 6 * (alpha - 1) ** 2)})
-    found = picture.bends(table).loc[0]
+    found = landscapes.bends(table).loc[0]
     assert found.SB == pytest.approx(2 * 2 / 64) and found.LB == pytest.approx(2 * 6 / 64) and found.ratio == pytest.approx(3)
 
 
 def test_distances_grow_from_the_start_and_end_at_the_minima():
-    table, found = picture.distances(), experiments.minima()
+    table, found = landscapes.distances(), experiments.minima()
     for name, runs in found.items():
         last = table[table.run == name].groupby("seed").last()
         assert np.allclose(last.distance, (runs.x - runs.x0).norm(dim=1)) and np.array_equal(last.updates, runs.final.steps)
@@ -68,9 +68,9 @@ def test_distances_grow_from_the_start_and_end_at_the_minima():
 
 def test_planes_and_slices_hold_their_minimum():
     found = experiments.minima()
-    planes = picture.planes()
+    planes = landscapes.planes()
     middle = planes[(planes.a.abs() < 1e-12) & (planes.b.abs() < 1e-12)].set_index("run").loss
-    slices = picture.slices(directions=1, ticks=(-0.5, 0.0, 0.5))
+    slices = landscapes.slices(directions=1, ticks=(-0.5, 0.0, 0.5))
     for name, runs in found.items():
         assert middle[name] == pytest.approx(runs.final.train_loss.iloc[0], rel=1e-4)
         here = slices[(slices.run == name) & (slices.t == 0) & (slices.seed == 1)]
@@ -85,6 +85,6 @@ def test_planes_and_slices_hold_their_minimum():
 
 def test_bad_names():
     with pytest.raises(UnknownName, match="line"):
-        picture.between(path="lime")
+        landscapes.between(path="lime")
     with pytest.raises(UnknownName, match="rows normalized"):
-        picture.between(weights="row normalized")
+        landscapes.between(weights="row normalized")

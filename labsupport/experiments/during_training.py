@@ -7,11 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labsupport import settings, sweep
+from labsupport import sweep
 from labsupport.cache import remember
 from labsupport.experiments.minima import minima, sharpness_of
-from labsupport.experiments.warm import iterates
+from labsupport.experiments.warm_starts import iterates
 from labsupport.problem import Problem
+from labsupport.settings import Settings
 from labsupport.training import Runs
 
 #: A spike begins where the training loss exceeds its smallest value so far this many times.
@@ -20,22 +21,21 @@ SPIKE = 10
 AROUND = (-6, -3, -1, 0, 1, 2, 3, 6, 12)
 
 
-def long_run() -> Runs:
+def long_run(s: Settings) -> Runs:
     """LB trained on beyond its stopping loss, to `settings.Settings.long_epochs`.
 
-    Checkpoints: SB's epochs of `warm.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
+    Checkpoints: SB's epochs of `warm_starts.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
     """
-    s = settings.current()
     keep = (*s.warm_epochs, *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every))
     recipe = s.LB.but(epochs=s.long_epochs, stop_loss=None)
     return sweep.run(s.main, {"long": recipe}, s.seeds, checkpoints=keep)["long"]
 
 
-def points() -> list[tuple[str, str, Tensor, list[int]]]:
+def points(s: Settings) -> list[tuple[str, str, Tensor, list[int]]]:
     """(batch, stage, points (S, n), epoch of each seed) along both trainings; the stages are epochs, and ``end``."""
-    s, both = settings.current(), minima()
+    both = minima(s)
     ends = {"SB": both["SB"].x, "LB": both["LB"].x}
-    paths = {"SB": iterates(), "LB": long_run().checkpoints}
+    paths = {"SB": iterates(s), "LB": long_run(s).checkpoints}
     found = []
     for batch in ("SB", "LB"):
         found += [(batch, str(k), paths[batch][k], [k] * s.seeds) for k in s.warm_epochs]
@@ -54,7 +54,7 @@ def _local(problem: Problem, x: Tensor, x0: Tensor) -> dict:
             "distance": (x - x0.to(f.device)).norm(dim=1).tolist()}
 
 
-def along_training() -> pd.DataFrame:
+def along_training(s: Settings) -> pd.DataFrame:
     """Figure 6: sharpness against loss while SB and LB train, from the same starts.
 
     Returns
@@ -63,11 +63,10 @@ def along_training() -> pd.DataFrame:
         batch (SB, LB), stage (an epoch, or ``end``), seed, epoch, loss (nats), epsilon, sharpness (percent, Metric 2.1, full
         space); slope, what sharpness would be if f were a plane, percent; test_accuracy (percent); distance, ||x - x0||.
     """
-    s = settings.current()
     tables = []
-    for batch, stage, x, epoch in points():
-        local = _local(s.main, x, iterates()[0])
-        for epsilon, found in sharpness_of(x, starts=1).groupby("epsilon", sort=False):
+    for batch, stage, x, epoch in points(s):
+        local = _local(s.main, x, iterates(s)[0])
+        for epsilon, found in sharpness_of(s.main, x, starts=1).groupby("epsilon", sort=False):
             tables.append(pd.DataFrame({
                 "batch": batch, "stage": stage, "seed": found.seed.to_numpy(), "epoch": epoch, "loss": found.loss.to_numpy(),
                 "epsilon": epsilon, "sharpness": found.sharpness.to_numpy(), **local,
@@ -115,26 +114,26 @@ def find_spike(history: pd.DataFrame, stop_loss: float) -> pd.Series:
     return pd.Series({"stop": down[0], "top": top, "after": back[0] if len(back) else np.nan})
 
 
-def spikes() -> pd.DataFrame:
+def spikes(s: Settings) -> pd.DataFrame:
     """Each LB seed's first late spike: seed, stop, top and after (`find_spike`, epochs), and the highest loss."""
-    s, history = settings.current(), long_run().history
+    history = long_run(s).history
     found = pd.DataFrame({seed: find_spike(rows, s.LB.stop_loss) for seed, rows in history.groupby("seed")}).T
     highest = {seed: rows.train_loss[rows.epoch == found.top[seed]].max() for seed, rows in history.groupby("seed")}
     return found.assign(highest=pd.Series(highest)).rename_axis("seed").reset_index()
 
 
-def around_spikes() -> pd.DataFrame:
+def around_spikes(s: Settings) -> pd.DataFrame:
     """What happens around the spikes: seed, offset (epochs from the top), loss, test_accuracy, sharpness (1e-3, percent).
 
     Empty if no seed spiked.
     """
-    s, run = settings.current(), long_run()
+    run = long_run(s)
     tables = []
-    for row in spikes().dropna().itertuples():
+    for row in spikes(s).dropna().itertuples():
         epochs = [int(row.top) + k * s.long_every for k in AROUND]
         epochs = [k for k in epochs if k in run.checkpoints]
         x = torch.stack([run.checkpoints[k][int(row.seed)] for k in epochs])
-        found = sharpness_of(x, epsilons=(1e-3,), starts=1)
+        found = sharpness_of(s.main, x, epsilons=(1e-3,), starts=1)
         local = _local(s.main, x, run.x0[int(row.seed)][None])
         tables.append(pd.DataFrame({"seed": int(row.seed), "offset": [k - int(row.top) for k in epochs],
                                     "loss": found.loss, "test_accuracy": local["test_accuracy"],
@@ -143,7 +142,7 @@ def around_spikes() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
-def before_and_after() -> pd.DataFrame:
+def before_and_after(s: Settings) -> pd.DataFrame:
     """LB at one training loss, twice: where it would have stopped, and once it is back from its spike.
 
     Returns
@@ -152,8 +151,8 @@ def before_and_after() -> pd.DataFrame:
         seed, when (before, after), epoch, loss (nats), test_accuracy, sharpness (1e-3) and its value at 5e-4 (percent).
         Seeds without a spike are left out.
     """
-    s, run, stop = settings.current(), long_run(), minima()["LB"]
-    spiked = spikes().dropna()
+    run, stop = long_run(s), minima(s)["LB"]
+    spiked = spikes(s).dropna()
     tables = []
     for when in ("before", "after"):
         if not len(spiked):
@@ -164,7 +163,7 @@ def before_and_after() -> pd.DataFrame:
         else:
             epochs = spiked.after.astype(int).to_numpy()
             x = torch.stack([run.checkpoints[k][seed] for k, seed in zip(epochs, seeds)])
-        wide = sharpness_of(x, starts=1).pivot(index="seed", columns="epsilon", values=["sharpness", "loss"])
+        wide = sharpness_of(s.main, x, starts=1).pivot(index="seed", columns="epsilon", values=["sharpness", "loss"])
         local = _local(s.main, x, run.x0[seeds])
         tables.append(pd.DataFrame({
             "seed": seeds, "when": when, "epoch": epochs, "loss": wide["loss", 1e-3].to_numpy(),
