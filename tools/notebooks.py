@@ -51,13 +51,14 @@ except ImportError:  # on Colab, for example: add the course's package, change n
 
 IMPORTS
 
+s = settings.current()  # the problems and recipes of this scale
 print(device.describe())"""
 IMPORTS = """\
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from labsupport import check, data, device, networks, objective, plots, training"""
+from labsupport import check, device, explore, plots, settings, training"""
 
 
 #: What stands below the title; where the address is known, the link to Colab is put before it.
