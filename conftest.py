@@ -64,6 +64,16 @@ def pytest_unconfigure(config):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The smallest scale, one process, and one run store for all tests that ask for it: what one trains, another reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABSUPPORT_SCALE", "smoke")
+        patch.setenv("LABSUPPORT_WORKERS", "1")
+        patch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "smoke-store"))
+        yield
+
+
 @pytest.fixture
 def set_threads():
     """`torch.set_num_threads`, put back after the test."""

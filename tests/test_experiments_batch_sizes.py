@@ -9,40 +9,29 @@ from labsupport import data, experiments, settings
 from labsupport.errors import DataUnavailable
 from labsupport.experiments import batch_sizes
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """One empty run store for this file: the data and the runs are made once."""
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(autouse=True)
-def smallest(monkeypatch, store):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(store))
-    monkeypatch.setenv("LABSUPPORT_PROGRESS", "off")
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def test_the_gap_has_a_row_a_batch_and_seed_from_the_last_point():
-    table = experiments.generalization_gap()
+    table = experiments.generalization_gap(s)
     assert table.groupby("batch").seed.apply(list).to_dict() == {"SB": [0, 1], "LB": [0, 1]}
-    runs = experiments.minima()
-    on_test = experiments.objective("test")
+    runs = experiments.minima(s)
+    on_test = s.main.objective("test")
     assert np.allclose(table[table.batch == "LB"].test_accuracy, on_test.accuracy(runs["LB"].x).cpu(), atol=0.02)
     assert table[table.batch == "SB"].steps.tolist() == [75, 75]  # 3 epochs of 800 samples in batches of 32
 
 
 @pytest.mark.parametrize("size, epochs", [(32, 80), (64, 80), (128, 80), (256, 128), (400, 200), (2000, 1000)])
-def test_every_batch_size_gets_at_least_the_epochs_of_sb_and_the_steps_of_lb(monkeypatch, size, epochs):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "laptop")
-    recipe = batch_sizes.sweep_recipe(size)
+def test_every_batch_size_gets_at_least_the_epochs_of_sb_and_the_steps_of_lb(size, epochs):
+    s = settings.TABLE["laptop"]
+    recipe = batch_sizes.sweep_recipe(s, size)
     assert (recipe.batch_size, recipe.epochs) == (size, epochs)
-    s = settings.current()
-    assert batch_sizes.sweep_recipe(s.SB.batch_size) == s.SB and batch_sizes.sweep_recipe(s.LB.batch_size) == s.LB
+    assert batch_sizes.sweep_recipe(s, s.SB.batch_size) == s.SB and batch_sizes.sweep_recipe(s, s.LB.batch_size) == s.LB
 
 
 def test_the_sweep_shares_its_ends_with_the_gap():
-    sweep, table = experiments.batch_size_sweep(), experiments.generalization_gap()
+    sweep, table = experiments.batch_size_sweep(s), experiments.generalization_gap(s)
     assert sweep.test_accuracy.tolist() == table.test_accuracy.tolist()
     assert sweep.batch_size.unique().tolist() == [32, 400]
 
@@ -52,7 +41,7 @@ def test_without_mnist_the_committed_control_is_shown_and_named(monkeypatch):
         raise DataUnavailable("no host answers")
 
     monkeypatch.setattr(data, "load", refuse)
-    table = experiments.negative_control()
+    table = experiments.negative_control(s)
     assert set(table.source) == {"committed"}
     assert set(table.columns) >= {"batch", "seed", "train_accuracy", "test_accuracy", "train_loss", "sharpness"}
     origin = experiments.control_provenance()
@@ -63,9 +52,9 @@ def test_without_mnist_the_committed_control_is_shown_and_named(monkeypatch):
 
 @pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not on this machine")
 def test_with_mnist_the_control_is_measured_and_recorded(tmp_path):
-    table = experiments.negative_control()
+    table = experiments.negative_control(s)
     assert set(table.source) == {"this machine"}
-    path = experiments.record_negative_control(tmp_path)
+    path = experiments.record_negative_control(s, tmp_path)
     written = json.loads(path.read_text())
     assert np.allclose([row["sharpness"] for row in written["rows"]], table.sharpness, atol=1e-5)
     assert written["provenance"]["scale"] == "smoke" and not list(tmp_path.glob("*.partial"))

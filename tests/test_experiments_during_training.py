@@ -10,12 +10,8 @@ import torch
 from labsupport import experiments, settings
 from labsupport.experiments import during_training
 
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_WORKERS", "1")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "smoke-store"))
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def history(losses: dict[int, float]) -> pd.DataFrame:
@@ -43,27 +39,27 @@ def test_at_equal_loss_the_ends_hold_beyond_the_path():
 
 
 def test_the_long_run_begins_as_the_large_batch_does():
-    s, run = settings.current(), during_training.long_run()
+    run = during_training.long_run(s)
     assert run.recipe.stop_loss is None and max(run.checkpoints) == s.long_epochs
-    assert torch.equal(run.checkpoints[s.LB.epochs], experiments.minima()["LB"].x)  # at smoke scale LB never stops early
+    assert torch.equal(run.checkpoints[s.LB.epochs], experiments.minima(s)["LB"].x)  # at smoke scale LB never stops early
 
 
 def test_the_table_holds_what_the_points_say():
-    table = during_training.along_training()
-    s, f = settings.current(), experiments.objective()
+    table = during_training.along_training(s)
+    f = s.main.objective()
     assert len(table) == 2 * (len(s.warm_epochs) + 1) * 2 * s.seeds
     start = table[(table.stage == "0") & (table.epsilon == 1e-3)].pivot(index="seed", columns="batch", values="sharpness")
     assert start.SB.tolist() == start.LB.tolist()  # both leave from one point
-    x = experiments.minima()["LB"].x[1]
+    x = experiments.minima(s)["LB"].x[1]
     row = table[(table.batch == "LB") & (table.stage == "end") & (table.seed == 1) & (table.epsilon == 5e-4)].iloc[0]
     gradient, loss = f.gradient(x), f(x).item()
     assert row.loss == pytest.approx(loss, rel=1e-5)
     plane = 100 * (5e-4 * (x.abs() + 1) * gradient.abs()).sum().item() / (1 + loss)
     assert row.slope == pytest.approx(plane, rel=1e-4)
-    assert row.distance == pytest.approx((x - experiments.minima()["LB"].x0[1]).norm().item(), rel=1e-5)
+    assert row.distance == pytest.approx((x - experiments.minima(s)["LB"].x0[1]).norm().item(), rel=1e-5)
     assert row.sharpness >= 0.9 * row.slope  # the corner the gradient points to was tried
 
 
 def test_without_spikes_the_tables_are_empty_but_whole():
-    assert during_training.around_spikes().empty and during_training.before_and_after().empty
-    assert {"when", "sharpness"} <= set(during_training.before_and_after().columns)
+    assert during_training.around_spikes(s).empty and during_training.before_and_after(s).empty
+    assert {"when", "sharpness"} <= set(during_training.before_and_after(s).columns)

@@ -7,21 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import experiments, symmetry
+from labsupport import experiments, settings, symmetry
 from labsupport.errors import UnknownName
 from labsupport.experiments import landscapes
 
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_WORKERS", "1")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "smoke-store"))
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def test_between_is_the_loss_at_the_mixed_weights():
-    found, f, g = experiments.minima(), experiments.objective(), experiments.objective("test")
-    table = landscapes.between(splits=("train", "test"))
+    found, f, g = experiments.minima(s), s.main.objective(), s.main.objective("test")
+    table = landscapes.between(s, splits=("train", "test"))
     assert len(table) == 2 * 25 * 2 and set(table.split) == {"train", "test"}
     x_sb, x_lb = found["SB"].x[1], found["LB"].x[1]
     for split, function in (("train", f), ("test", g)):
@@ -31,17 +27,17 @@ def test_between_is_the_loss_at_the_mixed_weights():
 
 
 def test_a_curve_passes_the_same_two_minima():
-    line, curve = (landscapes.between(path=path).set_index(["seed", "alpha"]).loss for path in ("line", "curve"))
+    line, curve = (landscapes.between(s, path=path).set_index(["seed", "alpha"]).loss for path in ("line", "curve"))
     for alpha in (0.0, 1.0):
         assert np.allclose(line.xs(alpha, level="alpha"), curve.xs(alpha, level="alpha"), rtol=1e-4)
     assert not np.isclose(line[0, -1.0], curve[0, -1.0], rtol=1e-2)
 
 
 def test_normalized_rows_keep_the_ends_and_forget_their_lengths():
-    x_b = symmetry.scale_rows("F0", experiments.minima()["LB"].x, 4.0)
+    x_b = symmetry.scale_rows("F0", experiments.minima(s)["LB"].x, 4.0)
     ends, way = (0.0, 1.0), (0.0, 0.5, 1.0)
-    raw, raw_scaled = (landscapes.between(alphas=way, x_b=x).set_index(["seed", "alpha"]).loss for x in (None, x_b))
-    even, even_scaled = (landscapes.between(alphas=way, x_b=x, weights="rows normalized").set_index(["seed", "alpha"]).loss
+    raw, raw_scaled = (landscapes.between(s, alphas=way, x_b=x).set_index(["seed", "alpha"]).loss for x in (None, x_b))
+    even, even_scaled = (landscapes.between(s, alphas=way, x_b=x, weights="rows normalized").set_index(["seed", "alpha"]).loss
                          for x in (None, x_b))
     assert not np.isclose(raw[0, 0.5], raw_scaled[0, 0.5], rtol=1e-2)
     assert np.allclose(even, even_scaled, rtol=1e-3)
@@ -58,7 +54,7 @@ def test_bends_of_two_parabolas():
 
 
 def test_distances_grow_from_the_start_and_end_at_the_minima():
-    table, found = landscapes.distances(), experiments.minima()
+    table, found = landscapes.distances(s), experiments.minima(s)
     for name, runs in found.items():
         last = table[table.run == name].groupby("seed").last()
         assert np.allclose(last.distance, (runs.x - runs.x0).norm(dim=1)) and np.array_equal(last.updates, runs.final.steps)
@@ -67,10 +63,10 @@ def test_distances_grow_from_the_start_and_end_at_the_minima():
 
 
 def test_planes_and_slices_hold_their_minimum():
-    found = experiments.minima()
-    planes = landscapes.planes()
+    found = experiments.minima(s)
+    planes = landscapes.planes(s)
     middle = planes[(planes.a.abs() < 1e-12) & (planes.b.abs() < 1e-12)].set_index("run").loss
-    slices = landscapes.slices(directions=1, ticks=(-0.5, 0.0, 0.5))
+    slices = landscapes.slices(s, directions=1, ticks=(-0.5, 0.0, 0.5))
     for name, runs in found.items():
         assert middle[name] == pytest.approx(runs.final.train_loss.iloc[0], rel=1e-4)
         here = slices[(slices.run == name) & (slices.t == 0) & (slices.seed == 1)]
@@ -79,12 +75,12 @@ def test_planes_and_slices_hold_their_minimum():
     assert far.loss.nunique() == 4
     x = found["SB"].x[:1]  # a slow twin of one raw step
     step = torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0))
-    wanted = float(experiments.objective()(x[0] + 0.5 * 15 * step / step.norm()))
+    wanted = float(s.main.objective()(x[0] + 0.5 * 15 * step / step.norm()))
     assert far[(far.run == "SB") & (far.kind == "raw")].loss.item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_bad_names():
     with pytest.raises(UnknownName, match="line"):
-        landscapes.between(path="lime")
+        landscapes.between(s, path="lime")
     with pytest.raises(UnknownName, match="rows normalized"):
-        landscapes.between(weights="row normalized")
+        landscapes.between(s, weights="row normalized")

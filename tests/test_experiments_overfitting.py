@@ -5,23 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from labsupport import data, experiments, networks, settings
+from labsupport import Problem, data, experiments, networks, settings
 from labsupport.errors import UnknownName
 from labsupport.experiments import overfitting
 from labsupport.objective import Objective
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """One empty run store for this file: the data and the runs are made once."""
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(autouse=True)
-def smallest(monkeypatch, store):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(store))
-    monkeypatch.setenv("LABSUPPORT_PROGRESS", "off")
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def test_the_split_loses_no_sample_and_leaves_the_test_set_alone():
@@ -62,8 +52,7 @@ def test_the_best_temperature_is_the_best_of_those_tried():
 
 
 def test_early_stopping_looks_from_the_start_to_the_last_step_of_each_seed():
-    table = experiments.early_stopping()
-    s = settings.current()
+    table = experiments.early_stopping(s)
     assert table.groupby("batch").epoch.max().to_dict() == {"SB": s.SB.epochs, "LB": s.LB.epochs}
     assert (table.groupby(["batch", "seed"]).epoch.min() == 0).all()
     assert not table.duplicated(["batch", "seed", "epoch"]).any()
@@ -74,17 +63,16 @@ def test_early_stopping_looks_from_the_start_to_the_last_step_of_each_seed():
 
 
 def test_the_last_point_of_a_seed_that_stops_between_two_looks_is_there(monkeypatch):
-    s = settings.current()
-    found = overfitting._watched.fresh(s.network, s.dataset, 300, 100, s.LB.but(batch_size=50, epochs=40, stop_loss=0.5), (0, 1), 0.0)
+    found = overfitting._watched.fresh(Problem("F0", "mnist1d", 300), 100, s.LB.but(batch_size=50, epochs=40, stop_loss=0.5), (0, 1), 0.0)
     ends = found.groupby("seed").tail(1)
     assert (ends.train_loss <= 0.5).all() and (ends.epoch < 40).all()
 
 
 def test_wrong_names_and_fractions_are_refused():
     with pytest.raises(UnknownName, match="SB"):
-        experiments.early_stopping(batches=("sb",))
+        experiments.early_stopping(s, batches=("sb",))
     with pytest.raises(ValueError, match="fraction"):
-        experiments.early_stopping(label_noise=1.0)
+        experiments.early_stopping(s, label_noise=1.0)
 
 
 def test_chosen_takes_the_first_of_equals():

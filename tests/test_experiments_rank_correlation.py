@@ -12,14 +12,8 @@ from labsupport import check, curvature, data, experiments, settings, symmetry
 from labsupport.experiments import full_batch, rank_correlation, rescaling, scorecards
 from labsupport.objective import Objective
 
-
-@pytest.fixture(scope="module", autouse=True)
-def smallest(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABSUPPORT_SCALE", "smoke")
-        patch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.mktemp("store")))
-        patch.setenv("TQDM_DISABLE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 # -- rescaling -----------------------------------------------------------------------------------------------------
@@ -27,7 +21,7 @@ def smallest(tmp_path_factory):
 
 def test_rescaling_moves_the_papers_measure_and_nothing_else():
     def by_factor(**settings):
-        table = experiments.rescaled((1.0, 64.0), **settings).set_index(["batch", "factor", "seed"])
+        table = experiments.rescaled(s, (1.0, 64.0), **settings).set_index(["batch", "factor", "seed"])
         return (table.xs(factor, level="factor") for factor in (1.0, 64.0))
 
     before, after = by_factor()
@@ -38,9 +32,9 @@ def test_rescaling_moves_the_papers_measure_and_nothing_else():
 
 
 def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_maximum():
-    found = experiments.valley("LB", 1.0, points=5)
-    phi = experiments.sharpness_of(rescaling.plain_minima()["LB"].x[:1], network="F0-plain", dataset="mnist1d", starts=1,
-                                   train_size=settings.current().train_size, epsilons=(1e-3,)).iloc[0]
+    run = rescaling.plain_minima(s)["LB"]
+    found = experiments.valley(s, "LB", 1.0, points=5)
+    phi = experiments.sharpness_of(run.problem, run.x[:1], starts=1, epsilons=(1e-3,)).iloc[0]
     middle, end = found.loss[2], found.loss[4]
     assert middle == pytest.approx(phi.loss, rel=1e-5)
     assert 100 * (end - middle) / (1 + middle) == pytest.approx(phi.sharpness, rel=1e-3)
@@ -50,11 +44,11 @@ def test_the_valley_has_its_bottom_at_the_minimizer_and_ends_at_the_measured_max
 
 
 def test_the_eigenvalues_belong_to_the_checkpoints():
-    table = experiments.edge_of_stability()
-    run = full_batch.edge_runs()[0.3]
-    assert run.recipe.batch_size == settings.current().edge_train_size and run.recipe.momentum == 0
+    table = experiments.edge_of_stability(s)
+    run = full_batch.edge_runs(s)[0.3]
+    assert run.recipe.batch_size == s.edge_train_size and run.recipe.momentum == 0
     one = table[(table.rate == 0.3) & (table.step == 2) & (table.seed == 1)].iloc[0]
-    d = data.load("mnist1d", train_size=settings.current().edge_train_size)
+    d = data.load("mnist1d", train_size=s.edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     assert one.train_loss == pytest.approx(f(run.checkpoints[2][1]).item(), rel=1e-5)
     assert one.eigenvalue == pytest.approx(curvature.top_eigenvalues(f, run.checkpoints[2][1]).item(), rel=0.02)
@@ -62,8 +56,8 @@ def test_the_eigenvalues_belong_to_the_checkpoints():
 
 
 def test_full_batch_descent_is_its_definition():
-    run = full_batch.edge_runs()[0.15]
-    d = data.load("mnist1d", train_size=settings.current().edge_train_size)
+    run = full_batch.edge_runs(s)[0.15]
+    d = data.load("mnist1d", train_size=s.edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     x = run.x0[0]
     for _ in range(2):
@@ -75,24 +69,24 @@ def test_full_batch_descent_is_its_definition():
 
 
 def test_the_grid_has_each_recipe_once_and_trains_none_of_its_own():
-    runs = rank_correlation.grid_runs()
+    runs = rank_correlation.grid_runs(s)
     recipes = [run.recipe for run in runs.values()]
     assert len(set(recipes)) == len(recipes)
-    known = {experiments.closing_runs()[name].recipe for name in ("SB", "LB", "SAM")}
+    known = {experiments.closing_runs(s)[name].recipe for name in ("SB", "LB", "SAM")}
     assert known <= set(recipes)
-    table = experiments.grid()
+    table = experiments.grid(s)
     assert len(table) == sum(len(run.x) for run in runs.values())
     first = table[table.recipe == "B = 32"]
-    assert first.test_accuracy.tolist() == experiments.minima()["SB"].final.test_accuracy.tolist()
+    assert first.test_accuracy.tolist() == experiments.minima(s)["SB"].final.test_accuracy.tolist()
     assert (table[list(rank_correlation.MEASURES)] > 0).all(axis=None)
 
 
 def test_the_repaired_measures_do_not_see_a_rescaling():
-    x = experiments.minima()["SB"].x
-    before = experiments.four_measures(x)
-    after = experiments.four_measures(symmetry.rescale("F0", x, 8.0))
+    x = experiments.minima(s)["SB"].x
+    before = experiments.four_measures(s, x)
+    after = experiments.four_measures(s, symmetry.rescale("F0", x, 8.0))
     assert np.allclose(before["relative"], after["relative"], rtol=1e-6)
-    rows = experiments.four_measures(symmetry.scale_rows("F0", x, 8.0))
+    rows = experiments.four_measures(s, symmetry.scale_rows("F0", x, 8.0))
     assert np.allclose(before["rows"], rows["rows"], rtol=0.02)  # batch norm's eps
     assert not np.allclose(before["sharpness"], rows["sharpness"], rtol=0.1)
 

@@ -1,35 +1,28 @@
 """Chapter 8's experiments: real runs at the smallest scale."""
 
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from labsupport import data, provenance, training
+from labsupport import data, provenance, settings, training
 from labsupport.errors import UnknownName
 from labsupport.experiments import recipes
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 
-
-@pytest.fixture(scope="module", autouse=True)
-def smoke(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABSUPPORT_SCALE", "smoke")
-        patch.setenv("LABSUPPORT_STORE", os.environ.get("LABSUPPORT_STORE", str(tmp_path_factory.mktemp("store"))))
-        patch.setenv("LABSUPPORT_PROGRESS", "off")
-        yield
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 @pytest.fixture(scope="module")
 def table():
-    return recipes.closing_the_gap()
+    return recipes.closing_the_gap(s)
 
 
 def test_a_method_differs_from_plain_large_batches_in_what_it_names():
-    found = recipes.recipes()
+    found = recipes.closing_recipes(s)
     plain = found["LB"]
     changes = {name: {k for k in Recipe.__dataclass_fields__ if getattr(found[name], k) != getattr(plain, k)}
                for name in ("augmented", "conservative", "three steps", "SAM", "ASAM", "root rate", "linear rate", "linear, cold")}
@@ -40,26 +33,26 @@ def test_a_method_differs_from_plain_large_batches_in_what_it_names():
 
 
 def test_large_batches_stop_at_one_loss_unless_normalized_in_small_groups():
-    stops = {name: r.stop_loss for name, r in recipes.recipes().items()}
+    stops = {name: r.stop_loss for name, r in recipes.closing_recipes(s).items()}
     assert {name for name, stop in stops.items() if stop is None} == {"SB", "SB, augmented", "SB, slow", "root + ghost", "ghost norm"}
     assert set(stops.values()) == {None, recipes.MATCHED_LOSS}
 
 
 def test_rates_follow_the_two_rules():
-    found = recipes.recipes()
+    found = recipes.closing_recipes(s)
     assert found["linear rate"].learning_rate / found["LB"].learning_rate == pytest.approx(12.5)
     assert found["root rate"].learning_rate**2 == pytest.approx(found["linear rate"].learning_rate * found["LB"].learning_rate)
     assert found["SB, slow"].learning_rate * 12.5 == pytest.approx(found["SB"].learning_rate)
 
 
 def test_growing_batches_start_small_and_end_large():
-    growth = recipes.recipes()["growing"].growth
+    growth = recipes.closing_recipes(s)["growing"].growth
     assert [size for _, size in growth] == [113, 400]
     assert 0 < growth[0][0] < growth[1][0]
 
 
 def test_one_finite_row_a_method_and_seed(table):
-    assert table.groupby("method", sort=False).size().to_dict() == {name: 2 for name in recipes.recipes()}
+    assert table.groupby("method", sort=False).size().to_dict() == {name: 2 for name in recipes.closing_recipes(s)}
     assert np.isfinite(table.drop(columns="method").to_numpy(dtype=float)).all()
     assert (table.sharpness >= table["sharpness_5e-4"]).all()
 
@@ -71,7 +64,7 @@ def test_updates_count_every_step_on_a_batch(table):
 
 
 def test_all_methods_share_their_starts():
-    first, *others = recipes.closing_runs().values()
+    first, *others = recipes.closing_runs(s).values()
     assert all(torch.equal(run.x0, first.x0) for run in others)
 
 
@@ -83,14 +76,14 @@ def test_an_augmented_seed_does_not_depend_on_its_company():
 
 
 def test_diagonals_of_the_map_have_one_ratio():
-    cells = recipes.dial_recipes()
+    cells = recipes.dial_recipes(s)
     assert len(cells) == 15
     ratios = [cells[32, 0.001], cells[113, 0.00354], cells[400, 0.0125]]
     assert [r.learning_rate / r.batch_size for r in ratios] == pytest.approx([0.001 / 32] * 3, rel=0.01)
 
 
 def test_the_map_takes_over_what_the_table_has(table):
-    dial = recipes.dial_map().set_index(["batch_size", "learning_rate"])
+    dial = recipes.dial_map(s).set_index(["batch_size", "learning_rate"])
     assert len(dial) == 15
     for cell, name in (((32, 0.001), "SB"), ((400, 0.0125), "linear rate"), ((32, 8e-5), "SB, slow")):
         row = table[(table.method == name) & (table.seed == 0)].iloc[0]
@@ -106,7 +99,7 @@ def test_the_exponent_is_found(planted):
 
 
 def test_long_runs_make_as_many_updates_as_small_batches():
-    assert {r.steps for r in recipes.long_recipes().values()} == {recipes.closing_runs()["SB"].final.steps.max()}
+    assert {r.steps for r in recipes.long_recipes(s).values()} == {recipes.closing_runs(s)["SB"].final.steps.max()}
 
 
 def test_a_committed_result_comes_back_as_it_was(tmp_path):

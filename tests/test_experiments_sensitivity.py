@@ -4,20 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from labsupport import experiments, settings
+from labsupport import Problem, experiments, settings
 from labsupport.experiments import sensitivity
 from labsupport.sharpness import sharpness
 
-
-@pytest.fixture(autouse=True)
-def smoke(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "store-sensitivity"))
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def test_both_tables_have_a_row_for_each_batch_seed_and_width():
-    seeds, manifolds = settings.current().seeds, settings.current().manifolds
-    full, manifold = experiments.sharpness_table(), experiments.manifold_table()
+    seeds, manifolds = s.seeds, s.manifolds
+    full, manifold = experiments.sharpness_table(s), experiments.manifold_table(s)
     assert len(full) == 2 * seeds * 2 and len(manifold) == 2 * seeds * 2 * manifolds
     for table in (full, manifold):
         assert (table.sharpness > 0).all() and table.loss.gt(0).all()
@@ -51,17 +48,18 @@ def test_the_port_finds_nothing_at_a_minimum_and_all_of_it_beside_one():
 
 
 def test_followed_to_the_bottom_is_lower_and_the_gradient_smaller():
-    f, found = experiments.objective(), experiments.finished()
-    for batch, run in experiments.minima().items():
+    f, found = s.main.objective(), experiments.finished(s)
+    for batch, run in experiments.minima(s).items():
         assert (f(found[batch]) < f(run.x)).all()
-    at = sensitivity._finished("F0", "mnist1d", 200, torch.randn(1, f.n, generator=torch.Generator().manual_seed(0)) / 10, 300)
-    assert sensitivity._objective("F0", "mnist1d", 200).gradient(at).abs().max() <= 1.01e-5
+    small = Problem("F0", "mnist1d", 200)
+    at = sensitivity._finished(small, torch.randn(1, f.n, generator=torch.Generator().manual_seed(0)) / 10, 300)
+    assert small.objective().gradient(at).abs().max() <= 1.01e-5
 
 
 def test_in_a_slice_the_box_is_a_square():
     """The corner (epsilon, epsilon) of the slice with the worst signs is the corner that the search found."""
-    f, x = experiments.objective(), experiments.minima()["LB"].x[0]
-    table = experiments.box_slice("LB", "worst", span=1e-3)
+    f, x = s.main.objective(), experiments.minima(s)["LB"].x[0]
+    table = experiments.box_slice(s, "LB", "worst", span=1e-3)
     corner = table[np.isclose(table.a, 1e-3) & np.isclose(table.b, 1e-3)].loss.item()
     assert corner == pytest.approx(float(sharpness(f, x).f_max[0]), rel=1e-4)
     center = table[np.isclose(table.a, 0) & np.isclose(table.b, 0)].loss.item()
@@ -69,8 +67,8 @@ def test_in_a_slice_the_box_is_a_square():
 
 
 def test_on_the_diagonal_zero_is_the_minimum_and_one_the_corner():
-    way = experiments.along_the_diagonal(points=10)
-    full = experiments.sharpness_table(epsilons=(1e-3,))
+    way = experiments.along_the_diagonal(s, points=10)
+    full = experiments.sharpness_table(s, epsilons=(1e-3,))
     at_corner = way[np.isclose(way.t, 1)].set_index(["batch", "seed"]).rise
     for row in full.itertuples():
         assert at_corner[row.batch, row.seed] == pytest.approx(row.sharpness, rel=1e-3)
@@ -78,16 +76,16 @@ def test_on_the_diagonal_zero_is_the_minimum_and_one_the_corner():
 
 
 def test_the_definitions_differ_where_they_should():
-    table = experiments.definitions().set_index(["variant", "batch", "seed"])
+    table = experiments.definitions(s).set_index(["variant", "batch", "seed"])
     for batch in ("SB", "LB"):
-        for seed in range(settings.current().seeds):
+        for seed in range(s.seeds):
             plain, frozen, small = (table.loc[(v, batch, seed)] for v in ("as in this book", "frozen statistics", "chunks of 250"))
             assert frozen.loss == pytest.approx(plain.loss, rel=1e-4) and frozen.sharpness != plain.sharpness
             assert small.loss > plain.loss
 
 
 def test_the_hessian_is_counted():
-    table = experiments.hessian_table(samples=2)
+    table = experiments.hessian_table(s, samples=2)
     assert (table.products > 5).all() and (table.top_eigenvalue > 0).all()
-    cost = experiments.cost_table().set_index("estimator")
+    cost = experiments.cost_table(s).set_index("estimator")
     assert cost.evaluations["strong, one search"] == 11 and cost.evaluations["strong"] == 33

@@ -6,40 +6,34 @@ import numpy as np
 import pytest
 import torch
 
-from labsupport import data, experiments, settings, training
+from labsupport import experiments, settings, training
 from labsupport.experiments import warm_starts
 
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
-    monkeypatch.setenv("LABSUPPORT_WORKERS", "1")
-    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path_factory.getbasetemp() / "smoke-store"))
+pytestmark = pytest.mark.usefixtures("smoke")
+s = settings.TABLE["smoke"]
 
 
 def test_iterates_lie_on_the_way_of_small_batches():
-    found = warm_starts.iterates()
+    found = warm_starts.iterates(s)
     assert list(found) == [0, 1, 2, 3]
-    assert torch.equal(found[0], experiments.minima()["SB"].x0) and torch.equal(found[3], experiments.minima()["SB"].x)
-    s = settings.current()
-    loaded = data.load(s.dataset, train_size=s.train_size)
-    by_hand = training.train(s.network, loaded, s.SB.but(epochs=2), s.seeds, progress=False)
+    assert torch.equal(found[0], experiments.minima(s)["SB"].x0) and torch.equal(found[3], experiments.minima(s)["SB"].x)
+    by_hand = training.train(s.main, s.SB.but(epochs=2), s.seeds, progress=False)
     assert torch.equal(by_hand.x, found[2])
 
 
 def test_large_batches_start_there():
-    found, runs = warm_starts.iterates(), warm_starts.warm_runs()
+    found, runs = warm_starts.iterates(s), warm_starts.warm_runs(s)
     assert runs.keys() == found.keys()
     for k in found:
-        assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == settings.current().LB
+        assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == s.LB
 
 
 def test_the_table_says_what_the_runs_did():
-    table = warm_starts.warm_start().set_index(["run", "k", "seed"]).sort_index()
-    runs, on_test = warm_starts.warm_runs(), experiments.objective("test")
+    table = warm_starts.warm_start(s).set_index(["run", "k", "seed"]).sort_index()
+    runs, on_test = warm_starts.warm_runs(s), s.main.objective("test")
     assert len(table) == 2 * 4 * 2
     assert table.loc["LB", 2].test_accuracy.tolist() == pytest.approx(on_test.accuracy(runs[2].x).tolist())
-    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm_starts.iterates()[1]).tolist())
+    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm_starts.iterates(s)[1]).tolist())
     assert table.loc["SB", 2].updates.tolist() == [50, 50]  # 800 samples by 32, twice
     assert table.loc["LB", 2].updates.tolist() == [58, 58]  # and 4 epochs of 2
     assert (table.loc["LB", "sharpness_1e-3"] > table.loc["LB", "sharpness_5e-4"]).all()
@@ -47,15 +41,15 @@ def test_the_table_says_what_the_runs_did():
 
 
 def test_paths_join_where_the_batch_changes():
-    table, on_test = warm_starts.paths(), experiments.objective("test")
+    table, on_test = warm_starts.paths(s), s.main.objective("test")
     first = table[table.k == 2].sort_values("epoch").groupby("seed").first()
     assert first.epoch.tolist() == [2, 2]
-    assert np.allclose(first.test_accuracy, on_test.accuracy(warm_starts.iterates()[2]).tolist())
-    assert table[table.k.isna()].epoch.max() == settings.current().SB.epochs
+    assert np.allclose(first.test_accuracy, on_test.accuracy(warm_starts.iterates(s)[2]).tolist())
+    assert table[table.k.isna()].epoch.max() == s.SB.epochs
 
 
 def test_remedies_count_all_their_updates():
-    table = warm_starts.remedies().groupby("method").first()
+    table = warm_starts.remedies(s).groupby("method").first()
     assert table.loc["SB", "updates"] == 75 and table.loc["LB", "updates"] == 8
     assert table.loc["SB 2 epochs, then LB", "updates"] == 58
     assert table.loc["SB 2 epochs, then lower rate", "updates"] == 50 + 25
@@ -63,11 +57,11 @@ def test_remedies_count_all_their_updates():
 
 
 def test_annealing_lowers_the_rate_and_nothing_else():
-    runs, s = warm_starts.annealed(1), settings.current()
+    runs = warm_starts.annealed(s, 1)
     assert runs.recipe.learning_rate == pytest.approx(s.SB.learning_rate * 32 / 400) and runs.recipe.batch_size == 32
-    assert torch.equal(runs.x0, warm_starts.iterates()[1])
+    assert torch.equal(runs.x0, warm_starts.iterates(s)[1])
 
 
 def test_the_other_way_round_starts_at_the_large_batch_minimum():
-    runs = warm_starts.reverse()
-    assert torch.equal(runs.x0, experiments.minima()["LB"].x) and runs.recipe.batch_size == settings.current().SB.batch_size
+    runs = warm_starts.reverse(s)
+    assert torch.equal(runs.x0, experiments.minima(s)["LB"].x) and runs.recipe.batch_size == s.SB.batch_size
