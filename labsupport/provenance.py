@@ -14,18 +14,19 @@ import torch
 
 from labsupport import __version__
 from labsupport.errors import choose
+from labsupport.settings import environment
 
 FOLDER = Path(__file__).resolve().parent / "results"
 
 
-def here(**settings) -> dict:
-    """Date, commit, kind of machine and versions, and the ``settings`` of the measurement."""
+def here(**about) -> dict:
+    """Date, commit, kind of machine and versions, and what else is to be known ``about`` the measurement."""
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False)
     cores = os.cpu_count()
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
     return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
-            "machine": machine, "scale": settings.current().name, "labsupport": __version__, "torch": torch.__version__,
-            "python": platform.python_version(), **settings}
+            "machine": machine, "scale": environment.scale(), "labsupport": __version__, "torch": torch.__version__,
+            "python": platform.python_version(), **about}
 
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
