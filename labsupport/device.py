@@ -7,7 +7,10 @@ import os
 import torch
 
 from labsupport import __version__
+from labsupport.errors import shown
 from labsupport.settings import environment
+
+_POSSIBLE = "Use 'cpu', 'cuda' or 'cuda:0'."
 
 
 def pick(device: str | torch.device | None = None) -> torch.device:
@@ -16,16 +19,26 @@ def pick(device: str | torch.device | None = None) -> torch.device:
     Raises
     ------
     ValueError
-        The name is no device, or names a GPU that torch does not see.
+        The name is no device, or names a GPU that torch does not see, or a kind of device on which the
+        sums in float64 that every loss needs cannot be computed.
     """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not isinstance(device, str | torch.device):
+        raise ValueError(f"device is {shown(device)}; a name or a torch.device is needed. {_POSSIBLE}")
     try:
         found = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"No device is called {device!r}. Use 'cpu', 'cuda' or 'cuda:0'.") from error
-    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"No device is called {shown(device)}. {_POSSIBLE}") from error
+    if found.type == "cpu":
+        return torch.device("cpu")
+    if found.type != "cuda":
+        raise ValueError(f"device is {str(found)!r}; this package computes on a CPU or a CUDA GPU. {_POSSIBLE}")
+    if not torch.cuda.is_available():
         raise ValueError("A GPU was asked for, but torch sees none here. Use device='cpu' or leave it out.")
+    if found.index is not None and found.index >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise ValueError(f"device is {str(found)!r}; torch sees {count}, numbered from 0 to {count - 1}.")
     return found
 
 

@@ -44,11 +44,11 @@ def test_tiny_networks_run_on_one_thread_and_large_ones_do_not(set_threads):
     assert torch.get_num_threads() == 2
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_only_tiny_networks_leave_threads_for_others(set_threads, threads):
-    set_threads(threads)
+@pytest.mark.parametrize("number", [1, 2])
+def test_only_tiny_networks_leave_threads_for_others(set_threads, number):
+    set_threads(number)
     with threads.measuring(threads.TINY - 1) as lanes:
-        assert lanes == threads
+        assert lanes == number
     with threads.measuring(threads.TINY) as lanes:
         assert lanes == 1
 

@@ -1,8 +1,14 @@
-"""What the environment says: folders, device and scale. The only place of the package that reads it; imports nothing of ours."""
+"""What the environment says: folders, scale, number of processes. The only place of the package that reads it.
+
+A leaf: it imports nothing of ours. What is set and cannot be meant is refused in one sentence.
+"""
 
 from __future__ import annotations
 
+import difflib
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import torch
@@ -15,32 +21,116 @@ def _given(name: str) -> str:
 
 
 def cache_home() -> Path:
-    """The folder for what may be deleted at any time: ``$XDG_CACHE_HOME``, else ``~/.cache``."""
-    given = _given("XDG_CACHE_HOME")
-    return Path(given) if given else Path.home() / ".cache"
+    """The user's folder for what may be deleted at any time, absolute.
+
+    ``$XDG_CACHE_HOME`` where it is absolute (an empty or relative one counts as unset), else the
+    system's own, such as ``~/.cache``. Without a home, a folder for temporary files.
+    """
+    found = Path(_given("XDG_CACHE_HOME"))
+    if not found.is_absolute():
+        found = _system_cache()
+    if not found.is_absolute():  # no HOME, and nobody of that name in the system's list
+        found = Path(tempfile.gettempdir()) / f"labsupport-cache-{os.getuid()}"
+    return found
+
+
+def _system_cache() -> Path:
+    usual = Path(os.path.expanduser("~/.cache"))
+    try:
+        import platformdirs
+    except ImportError:  # a bare machine with little more than torch
+        return usual
+    found = Path(platformdirs.user_cache_dir())
+    return found if found.is_absolute() else usual  # it takes a relative XDG_CACHE_HOME as it is
 
 
 def store_folder() -> Path:
-    """Where results are kept: ``$LABSUPPORT_STORE``, else in the user's cache folder."""
-    given = _given("LABSUPPORT_STORE")
-    return Path(given).expanduser() if given else cache_home() / "labsupport" / "store"
+    """Where results are kept: ``$LABSUPPORT_STORE``, else in the user's cache folder; absolute."""
+    return _folder("LABSUPPORT_STORE", "store")
 
 
 def data_folder() -> Path:
-    """Where data sets are kept: ``$LABSUPPORT_DATA``, else in the user's cache folder."""
-    given = _given("LABSUPPORT_DATA")
-    return Path(given).expanduser() if given else cache_home() / "labsupport" / "data"
+    """Where data sets are kept: ``$LABSUPPORT_DATA``, else in the user's cache folder; absolute."""
+    return _folder("LABSUPPORT_DATA", "data")
+
+
+def _folder(variable: str, name: str) -> Path:
+    given = _given(variable)
+    if not given:
+        return cache_home() / "labsupport" / name
+    found = Path(os.path.expanduser(given))
+    if not found.is_absolute():
+        raise ValueError(
+            f"{variable} is {given!r}; an absolute folder is needed, or one that begins with ~/, "
+            "because notebooks and commands start in different folders."
+        )
+    return found
+
+
+def require_writable(folder: Path, variable: str) -> Path:
+    """Make a folder and write into it once, before long work, so that nothing is lost after it.
+
+    Parameters
+    ----------
+    variable
+        The environment variable or option that names another folder, for the error.
+
+    Raises
+    ------
+    OSError
+        It cannot be made or written, in one sentence.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        reasons = {
+            errno.EACCES: "it may not be written",
+            errno.EPERM: "it may not be written",
+            errno.EROFS: "it lies on a disk that can only be read",
+            errno.ENAMETOOLONG: "the name is too long",
+            errno.EEXIST: "there is a file of that name",
+            errno.ENOTDIR: "a file stands where a folder must be",
+            errno.ENOSPC: "the disk is full",
+            errno.ELOOP: "its links lead round in a circle",
+        }
+        reason = reasons.get(error.errno, error.strerror or str(error))
+        shown = str(folder) if len(str(folder)) <= 100 else f"{str(folder)[:97]}..."
+        raise OSError(
+            error.errno, f"Nothing can be kept in {shown}: {reason}. Point {variable} at another folder."
+        ) from error
+    return folder
 
 
 def scale() -> str:
-    """The scale's name: ``$LABSUPPORT_SCALE``, else ``gpu`` where torch sees one, else ``laptop``."""
-    return _given("LABSUPPORT_SCALE") or ("gpu" if torch.cuda.is_available() else "laptop")
+    """The scale's name: ``$LABSUPPORT_SCALE``, else ``gpu`` where torch sees one, else ``laptop``.
+
+    Raises ValueError for a name that is not in `SCALES`, with the nearest one.
+    """
+    given = _given("LABSUPPORT_SCALE")
+    if not given:
+        return "gpu" if torch.cuda.is_available() else "laptop"
+    if given.lower() in SCALES:
+        return given.lower()
+    near = difflib.get_close_matches(given.lower(), SCALES, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"No scale is called {given!r}.{hint} LABSUPPORT_SCALE can be {', '.join(SCALES)}.")
 
 
 def workers() -> int | None:
-    """How many processes may train side by side, by ``$LABSUPPORT_WORKERS``; None where nothing is said."""
+    """How many processes may train side by side, by ``$LABSUPPORT_WORKERS``; None where nothing is said.
+
+    0 counts as 1. Raises ValueError for what is no whole number of at least 0.
+    """
     given = _given("LABSUPPORT_WORKERS")
-    return max(1, int(given)) if given else None
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit()):
+        raise ValueError(
+            f"LABSUPPORT_WORKERS is {given[:60]!r}; a whole number of at least 1 is needed, or leave it unset."
+        )
+    return max(1, min(int(given[:9]), 1024))
 
 
 def shows_progress() -> bool:

@@ -1,0 +1,309 @@
+"""A data set: four tensors on one device, checked when it is made, and known by their content."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labsupport.arguments import shown, text, whole_number
+from labsupport.data.editions import PARTS, digest
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and test set on one device.
+
+    Parameters
+    ----------
+    x_train, x_test : Tensor (N, ...) and (M, ...)
+        Inputs: floating-point numbers, all finite, or whole numbers such as tokens. Images of uint8
+        become float32 from 0 to 1.
+    y_train, y_test : Tensor (N,) and (M,)
+        Labels from 0 to ``num_classes`` - 1; whole numbers of any type become int64.
+    edition
+        What exactly was loaded, to print beside results. It says so itself when the content was
+        changed afterwards by `dataclasses.replace`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What is no tensor; numbers of samples, shapes or devices that do not fit each other; labels out
+        of range; inputs that are not finite.
+
+    >>> x, y = torch.zeros(6, 2), torch.arange(6) % 3
+    >>> one, other = Dataset(x, y, x, y, 3), Dataset(x, y.flip(0), x, y, 3)
+    >>> one.key == Dataset(x.clone(), y, x, y, 3).key, one.key == other.key
+    (True, False)
+    """
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    num_classes: int
+    name: str = "yours"
+    edition: str = ""
+    seed: int = 0
+    origin: str | None = field(default=None, repr=False, kw_only=True)
+
+    def __post_init__(self):
+        self._set("name", text("name", self.name))
+        self._set("edition", self.edition or self.name)
+        self._set("num_classes", whole_number("num_classes", self.num_classes, least=2))
+        for part in ("train", "test"):
+            x = _inputs(f"x_{part}", getattr(self, f"x_{part}"))
+            y = _labels(f"y_{part}", getattr(self, f"y_{part}"), self.num_classes)
+            if len(x) != len(y) or len(x) == 0:
+                raise ValueError(
+                    f"x_{part} has {len(x)} samples and y_{part} {len(y)} labels; equally many, and at least one, "
+                    "are needed."
+                )
+            self._set(f"x_{part}", x)
+            self._set(f"y_{part}", y)
+        self._fit_together()
+        if self.origin is not None and self.origin != self.key:
+            self._set("edition", f"{self.edition}, changed")
+            self._set("origin", self.key)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _fit_together(self) -> None:
+        one, other = self.x_train, self.x_test
+        if one.shape[1:] != other.shape[1:] or one.dtype != other.dtype:
+            raise ValueError(
+                f"x_train holds samples of {one.dtype} {tuple(one.shape[1:])}, x_test of {other.dtype} "
+                f"{tuple(other.shape[1:])}; both must be alike."
+            )
+        devices = {str(getattr(self, part).device) for part in PARTS}
+        if len(devices) > 1:
+            raise ValueError(f"The tensors lie on {' and '.join(sorted(devices))}; put all four on one device.")
+
+    # -- content ------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all four tensors and the number of classes: the same content, the same key.
+
+        Neither the name nor the device is part of it. It is computed once, and again after a tensor
+        was changed in place.
+        """
+        seen = tuple((id(tensor), _version(tensor)) for tensor in self._tensors())
+        known = self.__dict__.get("_known")
+        if known is None or known[0] != seen or None in (version for _, version in seen):
+            known = (seen, digest(dict(zip(PARTS, self._tensors(), strict=True)), self.num_classes))
+            self._set("_known", known)
+        return known[1]
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.x_train, self.y_train, self.x_test, self.y_test
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+
+    @property
+    def device(self) -> torch.device:
+        return self.x_train.device
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.edition}: {len(self.y_train):,} training and {len(self.y_test):,} test samples of shape "
+            f"{tuple(self.x_train.shape[1:])}, {self.num_classes} classes, on {self.device}"
+        )
+
+    # -- parts and variants -------------------------------------------------------------------------
+
+    def to(self, device: str | torch.device) -> Dataset:
+        """The same data on another device, or itself if they lie there."""
+        if torch.device(device) == self.device:
+            return self
+        moved = {part: getattr(self, part).to(device) for part in PARTS}
+        return dataclasses.replace(self, **moved)
+
+    def first(self, train_size: int) -> Dataset:
+        """The same data with only the first ``train_size`` training samples.
+
+        Raises ValueError if there are fewer.
+        """
+        total = len(self.y_train)
+        size = whole_number("train_size", train_size, least=1, most=total, hint=f"{self.edition} has no more.")
+        return self._with_training(self.x_train[:size], self.y_train[:size])
+
+    def split(self, held_out: int) -> tuple[Dataset, Tensor, Tensor]:
+        """Set the last ``held_out`` training samples aside for validation.
+
+        Returns
+        -------
+        (Dataset, Tensor (held_out, ...), Tensor (held_out,))
+            The rest with the same test set; inputs and labels of the samples set aside.
+
+        Raises
+        ------
+        ValueError
+            No sample would be left on one of the sides.
+
+        >>> x, y = torch.zeros(6, 2), torch.arange(6) % 3
+        >>> rest, _, labels = Dataset(x, y, x, y, 3).split(2)
+        >>> len(rest.y_train), labels.tolist()
+        (4, [1, 2])
+        """
+        total = len(self.y_train)
+        kept = total - whole_number("held_out", held_out, least=1, most=total - 1)
+        rest = self._with_training(self.x_train[:kept], self.y_train[:kept])
+        return rest, self.x_train[kept:], self.y_train[kept:]
+
+    def _with_training(self, x: Tensor, y: Tensor) -> Dataset:
+        """An honest part keeps its edition."""
+        part = dataclasses.replace(self, x_train=x, y_train=y, origin=None)
+        part._set("origin", None if self.origin is None else part.key)
+        return part
+
+    # -- where they come from -----------------------------------------------------------------------
+
+    @classmethod
+    def known(cls, *tensors: Tensor, **fields) -> Dataset:
+        """A data set whose edition holds only as long as its content is this one."""
+        made = cls(*tensors, **fields)
+        made._set("origin", made.key)
+        return made
+
+    @classmethod
+    def of(
+        cls,
+        x_train: object,
+        y_train: object,
+        x_test: object = None,
+        y_test: object = None,
+        *,
+        num_classes: int | None = None,
+        name: str = "yours",
+        device: str | torch.device | None = None,
+    ) -> Dataset:
+        """Data of your own, in their own order.
+
+        Parameters
+        ----------
+        x_train, y_train, x_test, y_test
+            Tensors, NumPy arrays or lists. Labels may be (N,), (N, 1) or one-hot (N, K). Or two things
+            that give (input, label) pairs or batches, a torch ``Dataset`` or ``DataLoader``:
+            ``Dataset.of(train, test)``; each is read once.
+        num_classes
+            By default one more than the largest label.
+        device
+            Where the tensors go; by default they stay where they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            What cannot be read as inputs and labels that fit each other.
+
+        >>> Dataset.of(np.zeros((4, 2), np.float32), [0, 1, 2, 0], np.zeros((1, 2), np.float32), [1])
+        yours: 4 training and 1 test samples of shape (2,), 3 classes, on cpu
+        """
+        if x_test is None and y_test is None:
+            (x_train, y_train), (x_test, y_test) = _read("train", x_train), _read("test", y_train)
+        given = dict(zip(PARTS, (x_train, y_train, x_test, y_test), strict=True))
+        tensors = {part: _tensor(part, value) for part, value in given.items()}
+        for part in ("y_train", "y_test"):
+            tensors[part] = _one_label_each(part, tensors[part])
+        if num_classes is None:
+            num_classes = 1 + max(int(tensors[part].max()) for part in ("y_train", "y_test"))
+        if device is not None:
+            tensors = {part: tensor.to(device) for part, tensor in tensors.items()}
+        return cls(**tensors, num_classes=num_classes, name=name)
+
+
+# -- one tensor ------------------------------------------------------------------------------------
+
+
+def _version(tensor: Tensor) -> int | None:
+    """How often a tensor was changed in place; None where torch does not count."""
+    return None if tensor.is_inference() else tensor._version
+
+
+def _has_values(tensor: Tensor) -> bool:
+    return not tensor.is_meta and type(tensor).__name__ != "FakeTensor"
+
+
+def _inputs(name: str, x: object) -> Tensor:
+    """Inputs (N, ...), detached; images of uint8 as float32 from 0 to 1."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is {shown(x)}; a tensor (N, ...) is needed. Dataset.of takes arrays and lists too.")
+    if x.dim() < 1 or x.is_complex() or x.layout != torch.strided:
+        raise ValueError(f"{name} is a tensor ({x.dtype}, {x.layout}) of shape {tuple(x.shape)}; (N, ...) is needed.")
+    x = x.detach()
+    if x.dtype == torch.uint8 and x.dim() >= 3:
+        return x.float() / 255
+    if x.is_floating_point() and _has_values(x) and not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum()) if x.dim() > 1 else int((~torch.isfinite(x)).sum())
+        raise ValueError(f"{name} has {bad} samples with numbers that are not finite. Take them out or mend them.")
+    return x
+
+
+def _labels(name: str, y: object, num_classes: int) -> Tensor:
+    """Labels (N,) as int64, each from 0 to num_classes - 1."""
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{name} is {shown(y)}; a tensor (N,) is needed. Dataset.of takes arrays and lists too.")
+    if y.dim() != 1 or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+        raise ValueError(
+            f"{name} is a tensor ({y.dtype}) of shape {tuple(y.shape)}; whole numbers of shape (N,) are needed."
+        )
+    y = y.detach().long()
+    if len(y) and _has_values(y) and (int(y.min()) < 0 or int(y.max()) >= num_classes):
+        wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
+        raise ValueError(f"{name} holds the label {wrong}; with {num_classes} classes labels go from 0 to {num_classes - 1}.")
+    return y
+
+
+def _one_label_each(name: str, y: Tensor) -> Tensor:
+    """Labels (N,) from (N,), (N, 1) or one-hot (N, K); whole numbers written as 3.0 are taken as such."""
+    if y.dim() == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dim() == 2 and y.numel() and ((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all():
+        y = y.to(torch.int64).argmax(1)
+    if y.dim() != 1 or y.numel() == 0:
+        raise ValueError(f"{name} has shape {tuple(y.shape)}; one label a sample is needed: (N,), (N, 1) or one-hot (N, K).")
+    if y.is_floating_point() and bool((y == y.round()).all()):
+        y = y.to(torch.int64)
+    if y.is_floating_point() or y.is_complex():
+        raise ValueError(f"{name} holds {y.dtype} numbers that are not whole; labels are whole numbers from 0.")
+    return y.long()
+
+
+def _tensor(name: str, given: object) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    try:
+        array = np.array(given)  # a copy: what is known by its content must not be changed from outside
+        if array.dtype == np.float64 and not isinstance(given, np.ndarray):
+            array = array.astype(np.float32)
+        return torch.from_numpy(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} is {shown(given)}; a tensor, an array or a list of numbers is needed.") from error
+
+
+def _read(part: str, source: object) -> tuple[Tensor, Tensor]:
+    """Inputs and labels of everything that gives pairs or batches of both, read once."""
+    loader = source
+    if not isinstance(source, Iterable) or (hasattr(source, "__getitem__") and hasattr(source, "__len__")):
+        if not (hasattr(source, "__getitem__") and hasattr(source, "__len__")) or isinstance(source, Tensor | np.ndarray):
+            raise TypeError(
+                f"The {part} set is {shown(source)}; give x_train, y_train, x_test, y_test, or two data sets "
+                "(train, test) that hold (input, label) pairs."
+            )
+        loader = torch.utils.data.DataLoader(source, batch_size=1000)
+    inputs, labels = [], []
+    try:
+        for x, y in loader:
+            inputs.append(torch.as_tensor(x))
+            labels.append(torch.as_tensor(y))
+        return torch.cat(inputs), torch.cat(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"The {part} set does not give pairs of an input tensor and a label that can be put together: {error}"
+        ) from error

@@ -1,0 +1,56 @@
+"""The folder of data sets, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from labsupport.settings import environment
+
+#: Seconds that a data host may stay silent.
+PATIENCE = 30
+
+
+def folder() -> Path:
+    """Where data sets are kept."""
+    return environment.data_folder()
+
+
+def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an .npz so that it is there whole or not at all. Raises OSError in the learner's words when it cannot be."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as file:
+            np.savez(file, **arrays)
+        os.replace(partial, path)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        need = sum(a.nbytes for a in arrays.values()) // 2**20
+        why = f"the disk is full; {need} MiB are needed" if error.errno == errno.ENOSPC else str(error)
+        raise OSError(
+            error.errno,
+            f"Could not write {path}: {why}. Nothing was left half-written. "
+            "Free some space, or point LABSUPPORT_DATA at another folder.",
+        ) from error
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Give up on a host that is silent for so long; torchvision itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
