@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
+import zipfile
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 
-from tools import address, notebooks, published, render
+from tools import address, notebooks, publish, published, release, render
 from tools.address import Address
 from tools.execute import ROOT
 from tools.published import Place
@@ -211,3 +214,110 @@ def test_a_site_of_its_own_has_no_folder(monkeypatch):
     assert Address("https://gitlab.com/a/b").pages == ""
     monkeypatch.setenv("PAGES_URL", "https://course.example.org")
     assert Address("https://gitlab.com/a/b").pages == "https://course.example.org/"
+
+
+# The branch that Colab opens
+
+
+@pytest.fixture
+def fork(tmp_path, clone):
+    """A clone with two chapters, a remote that can be pushed to, and the address of a fork on GitHub."""
+    root, git = clone
+    (root / "book").mkdir()
+    for name in ("02-generalization-gap", "03-sharp-and-flat-minima"):
+        shutil.copy2(ROOT / "book" / f"{name}.ipynb", root / "book")
+    git("add", "-A")
+    git("commit", "-qm", "chapters")
+    git("tag", "v1.0.0")
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote.git")], check=True)
+    git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    git("push", "-q", "origin", "main", "v1.0.0")
+    return root, git
+
+
+def test_the_published_branch_holds_the_address_and_main_does_not(fork, monkeypatch):
+    root, git = fork
+    monkeypatch.setenv("REPOSITORY", FORK.url)
+    place = Place.here(root)
+    assert place.package == f"{FORK.url}/archive/v1.0.0.zip"
+    made = publish.commit(publish.chapters(place, root), "published", root)
+    shown = publish.git("show", f"{made}:book/03-sharp-and-flat-minima.ipynb", root=root)
+    notebook = nbformat.reads(shown, as_version=4)
+    there = "https://colab.research.google.com/github/some-one/their-fork/blob/published/book"
+    assert f"[Open in Colab]({there}/03-sharp-and-flat-minima.ipynb)" in notebook.cells[0].source
+    assert f"[chapter 2]({there}/02-generalization-gap.ipynb)" in notebook.cells[0].source
+    assert "](https://some-one.github.io/their-fork/book/setup.html)" in notebook.cells[0].source
+    assert "v1.0.0.zip" in notebook.cells[1].source
+    nbformat.validate(notebook)
+    assert publish.git("status", "--porcelain", root=root) == "", "neither the files here nor what is staged changed"
+    assert "some-one" not in publish.git("show", "main:book/03-sharp-and-flat-minima.ipynb", root=root)
+    assert publish.git("rev-parse", "published^", root=root) == publish.git("rev-parse", "main", root=root)
+
+
+def test_publishing_twice_replaces_the_branch_on_the_remote(fork, monkeypatch):
+    root, git = fork
+    monkeypatch.setenv("REPOSITORY", FORK.url)
+    assert publish.main(["--push"], root) == 0 == publish.main(["--push"], root)
+    remote = publish.git("ls-remote", "origin", "refs/heads/published", root=root).split()[0]
+    assert remote == publish.git("rev-parse", "published", root=root)
+
+
+def test_without_an_address_nothing_is_published(clone):
+    root, _ = clone
+    with pytest.raises(SystemExit, match="no address, so its notebooks cannot be published. Possible: git remote"):
+        publish.chapters(Place(None), root)
+
+
+def test_the_minima_of_a_release_are_fetched_by_their_hash(tmp_path):
+    archive = tmp_path / "minima-colab.zip"
+    archive.write_bytes(b"zip")
+    place = published.with_minima(PLACE, archive)
+    notebook = notebooks.skeleton("02-miniature", "A miniature")
+    published.set_up(notebook, "02-miniature", place)
+    setup = notebook.cells[1].source
+    sha = hashlib.sha256(b"zip").hexdigest()
+    assert f'archive.bring("{FORK.url}/releases/download/v1.0.0/minima-colab.zip", "{sha}")\nprint(device' in setup
+    gitlab = Place(Address("https://gitlab.com/a/b"), "v1.0.0")
+    assert published.with_minima(gitlab, archive) == gitlab, "no address that could be fetched"
+
+
+def test_a_chapter_opened_alone_says_how_long_it_takes(tmp_path):
+    measured = tmp_path / "run-times.json"
+    measured.write_text('[{"seconds": {}}, {"alone": {"02-miniature": 184.0}}]')
+    assert published.seconds_alone("02-miniature", measured) == 184.0
+    assert published.seconds_alone("03-other", measured) is None
+    notebook = notebooks.skeleton("02-miniature", "A miniature")
+    published.set_up(notebook, "02-miniature", PLACE, alone=184.0)
+    assert notebook.cells[0].source.endswith("it takes about 3 minutes (measured on two CPU cores).*")
+
+
+# A release
+
+
+def test_a_release_holds_notebooks_wheel_minima_and_their_sums(fork, monkeypatch, tmp_path):
+    root, _ = fork
+    shutil.copytree(ROOT / "labsupport", root / "labsupport", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("CHANGELOG.md", "LICENSE", "LICENSE-text.md"):
+        shutil.copy2(ROOT / name, root)
+    (root / "_build").mkdir()
+    (root / "_build" / "book.pdf").write_bytes(b"%PDF-1.7")
+    store = tmp_path / "store"
+    store.mkdir()
+    np.savez(store / "train-1a2b.npz", x=np.arange(3))
+    made = tmp_path / "release"
+    release.gather(made, PLACE, store, root)
+    wheel = f"labsupport-{release.version()}-py3-none-any.whl"
+    names = {path.name for path in made.iterdir()}
+    assert names == {"book.pdf", "minima-colab.zip", "notebooks.zip", wheel, "notes.md", "SHA256SUMS"}
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=made).returncode == 0
+    with zipfile.ZipFile(made / "notebooks.zip") as file:
+        text = file.read("their-fork-notebooks/02-generalization-gap.ipynb").decode()
+        assert "their-fork-notebooks/LICENSE" in file.namelist()
+    assert "archive/v1.0.0.zip" in text and "releases/download/v1.0.0/minima-colab.zip" in text
+
+
+def test_the_changelog_and_the_citation_have_this_version():
+    assert release.notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), release.version())
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == release.version()
+    with pytest.raises(SystemExit, match="has no part `## 9.9.9`"):
+        release.notes("## 1.0.0\n", "9.9.9")

@@ -1,6 +1,7 @@
 """Where this copy of the project lives: its address and branch, derived where the book is built.
 
     python -m tools.address            says what was found, and from where
+    python -m tools.address --pages    says where the rendered book is served
     python -m tools.address --check    fails if a committed file sends readers to another repository
 
 The address is `REPOSITORY` where that is set, else git's remote. Committed notebooks hold none, so that a fork, a
@@ -225,8 +226,12 @@ def sent_elsewhere(root: Path = ROOT) -> dict[str, list[str]]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="do committed files send readers to another repository?")
+    parser.add_argument("--pages", action="store_true", help="print where the rendered book is served, or nothing")
     given = parser.parse_args(argv)
     here = find()
+    if given.pages:
+        print(here.pages if here else os.environ.get("PAGES_URL", ""))
+        return 0
     if given.check:
         wrong = sent_elsewhere()
         for file, hits in wrong.items():

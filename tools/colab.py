@@ -113,8 +113,10 @@ def wheel(folder: Path) -> Path:
     return next(folder.glob("labsupport-*.whl"))
 
 
-def run(chapter: Path, colab: Colab, package: Path, folder: Path, scale: str = "smoke") -> float:
+def run(chapter: Path, colab: Colab, package: Path, folder: Path, scale: str = "smoke", store: Path | None = None) -> float:
     """Run ``chapter`` in ``folder`` as on a machine of Colab's that was just started; return the seconds it took.
+
+    store : where its results are kept; without one, in ``folder``, so that the chapter finds none
 
     Raises CellExecutionError if a cell fails, and AssertionError if the chapter did not run on the installed package.
     """
@@ -124,7 +126,8 @@ def run(chapter: Path, colab: Colab, package: Path, folder: Path, scale: str = "
     assert 'PACKAGE = ""' in setup.source, "the first code cell installs the package"
     setup.source = setup.source.replace('PACKAGE = ""', f"PACKAGE = {str(package)!r}")
     notebook.metadata.kernelspec = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
-    set_here = {"JUPYTER_PATH": str(colab.jupyter), "LABSUPPORT_SCALE": scale, "TQDM_DISABLE": "1"}
+    kept = str((store or folder / "store").resolve())
+    set_here = {"JUPYTER_PATH": str(colab.jupyter), "LABSUPPORT_SCALE": scale, "LABSUPPORT_STORE": kept, "TQDM_DISABLE": "1"}
     before = dict(os.environ)
     os.environ.pop("PYTHONPATH", None)
     os.environ.update(set_here)
@@ -147,6 +150,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--python", default=sys.executable, help=f"the Python to use; Colab has {pinned}")
     parser.add_argument("--torch", choices=["installed", "borrowed"], default="installed")
     parser.add_argument("--scale", choices=["smoke", "laptop"], default="smoke")
+    parser.add_argument("--store", type=Path, help="keep the results here, for a release, and let chapters share them")
     given = parser.parse_args(argv)
     known = {path.stem: path for path in notebooks.chapters(ROOT / "book")}
     if unknown := sorted(set(given.chapters) - set(known)):
@@ -160,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
         for name in given.chapters or known:
             (home / name).mkdir()
             try:
-                seconds = run(known[name], colab, package, home / name, given.scale)
+                seconds = run(known[name], colab, package, home / name, given.scale, given.store)
                 print(f"  {name:<28}{seconds:6.0f} s", flush=True)
             except CellExecutionError as error:
                 failed.append(name)

@@ -6,8 +6,10 @@ opens it, and a page learns what to clone. Where there is no address, the copies
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -19,6 +21,7 @@ from tools.address import Address
 
 #: In pages: the address and name of the repository, and a passage for readers of a copy without address.
 URL, NAME = "REPOSITORY_ADDRESS", "REPOSITORY_NAME"
+MEASURED = addresses.ROOT / "book" / "run-times.json"
 _WITHOUT = re.compile(r"<!-- without an address -->\n(.*?)<!-- end -->\n\n?", re.S)
 _WITH = re.compile(r"<!-- with an address\n(.*?)-->\n", re.S)
 _COLAB = re.compile(r"<!-- on Colab\n(.*?)-->\n", re.S)
@@ -45,8 +48,32 @@ class Place:
         return self.address.archive(self.ref) if self.address and self.ref else ""
 
 
-def set_up(notebook, name: str, place: Place) -> None:
-    """Write into a chapter, in place, where its package is and what opens it in Colab."""
+def with_minima(place: Place, archive: Path) -> Place:
+    """``place``, where setup cells fetch the results of the release that ``archive`` is attached to."""
+    there = place.address.release(place.ref, archive.name) if place.address else ""
+    sha = hashlib.sha256(archive.read_bytes()).hexdigest()
+    lines = f'from labsupport.cache import archive\n\narchive.bring("{there}", "{sha}")'
+    return replace(place, minima=lines) if there else place
+
+
+def seconds_alone(name: str, measured: Path = MEASURED) -> float | None:
+    """How long a chapter takes when it is opened alone, from nothing, where that was measured on a laptop's CPU."""
+    entries = json.loads(measured.read_text(encoding="utf-8")) if measured.exists() else []
+    known = [entry["alone"][name] for entry in entries if name in entry.get("alone", {})]
+    return known[0] if known else None
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> duration(34.7), duration(95), duration(290)
+    ('35 seconds', '2 minutes', '5 minutes')
+    """
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def set_up(notebook, name: str, place: Place, alone: float | None = None) -> None:
+    """Write into a chapter, in place, where its package is, what opens it in Colab, and how long it takes ``alone``."""
     setup = notebook.cells[1]
     setup.source = setup.source.replace('PACKAGE = ""', f'PACKAGE = "{place.package}"', 1)
     if place.minima:
@@ -56,6 +83,9 @@ def set_up(notebook, name: str, place: Place) -> None:
         colab = f"[Open in Colab]({place.address.colab(f'book/{name}.ipynb')})"
         title = notebook.cells[0]
         title.source = title.source.replace(notebooks.RUN_IT, f"{colab} · {notebooks.RUN_IT}", 1)
+    if alone is not None:
+        said = f"*Opened alone, where no other chapter has run, it takes about {duration(alone)} (measured on two CPU cores).*"
+        notebook.cells[0].source += f"\n\n{said}"
 
 
 def leads_home(source: str, address: Address) -> str:
