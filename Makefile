@@ -77,9 +77,8 @@ run-times: $(READY) ## for authors: measure the whole book, cold and warm, and f
 address: ## which repository the built book's buttons and links will lead to
 	@$(PYTHON3) -m tools.address
 
-forget: $(READY) ## delete the memoised training runs of this machine
-	@$(PY) -c "from labsupport.store import folder as f; \
-		[p.unlink() for kind in ('*.joblib*', 'claims/*/*.json') for p in f().glob(kind)]; print('Empty:', f())"
+forget: $(READY) ## delete the stored results of this machine
+	@$(PY) -m labsupport store --forget
 
 clean: ## delete everything that was built, but not .venv and not the memoised runs
 	rm -rf _build build *.egg-info

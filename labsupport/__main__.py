@@ -39,6 +39,19 @@ def fetch(names: Annotated[list[str], typer.Argument(help=f"data sets, of: {', '
 
 
 @app.command()
+def store(forget: Annotated[bool, typer.Option(help="delete all results, and say what was deleted")] = False) -> None:
+    """Say where results are kept and how many there are; or forget them."""
+    from labsupport.cache import upkeep
+
+    if forget:
+        print(upkeep.forget(cache.folder()))
+        return
+    found = upkeep.stored(cache.folder())
+    size = sum(path.stat().st_size for path in found) / 2**20
+    print(f"{len(found):,} results, {size:,.1f} MiB, in {cache.folder()}")
+
+
+@app.command()
 def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.REGISTRY)}")] = "F0",
           batch_size: Annotated[list[int], typer.Option(help="one or more")] = [32, 400],  # noqa: B006
           epochs: int = 80, learning_rate: float = 1e-3, seeds: int = 5, stop_loss: float | None = None,

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
+import re
+import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cache as once
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from labsupport import cache, device, settings
+from labsupport import cache, device, files, settings
+from labsupport.cache import code
 from labsupport.teach.visible import question  # noqa: F401  the checks of assignments, beside those of exercises
 
+#: Chapter and number; what a claim may be called.
+_KEY = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 #: A claim needs this many standard errors between its mean and its bound.
 STANDARD_ERRORS = 2.0
 
@@ -64,11 +69,13 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
     Raises
     ------
     ValueError
-        Fewer than two values, or one that is not a number.
+        A key that is not chapter and number; fewer than two values, or one that is not a number.
 
     >>> _ = claim("0.0", "Three are more than two", [3.1, 2.9, 3.0], above=2, unit="apples")
     held      0.0 Three are more than two [+3 apples against 2, 17.3 standard errors]
     """
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise ValueError(f"A claim is named by its chapter and number, such as '2.1'; given: {key!r}.")
     if isinstance(values, bool | np.bool_):
         held, margin = bool(values), math.nan
     else:
@@ -88,27 +95,70 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
 
 
 def _record(made: Claim) -> None:
-    path = cache.folder() / "claims" / f"{made.scale}-{made.device}" / f"{made.key}.json"
+    path = _folder() / f"{made.key}.json"
+    content = {**asdict(made), "code": _code()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False, encoding="utf-8") as file:
-            json.dump(asdict(made), file)
-        os.replace(file.name, path)
+        files.write(path, json.dumps({"claim": content, "digest": _digest(content)}, indent=1))
     except OSError as error:
         cache.warn_not_stored(path, error)
+
+
+def _digest(content: dict) -> str:
+    return cache.fingerprint(json.dumps(content, sort_keys=True))
+
+
+def _folder() -> Path:
+    """Where the claims of the current scale and device are kept."""
+    return cache.folder() / "claims" / f"{settings.current().name}-{device.pick().type}"
+
+
+@once
+def _code() -> str:
+    """A digest of the package's code, as it was when the first claim was made or read."""
+    return code.written()
 
 
 def recorded() -> pd.DataFrame:
     """All claims made on this machine at the current scale and device; for the others, the committed ones.
 
-    Columns are those of `Claim`, and ``source``: "this machine" or "committed".
+    Columns are those of `Claim`, and ``source``: "this machine" or "committed". A recorded claim that was altered, that is
+    not one of this scale and device, or that other code has made, is left out, with a warning that names it.
     """
-    folder = cache.folder() / "claims" / f"{settings.current().name}-{device.pick().type}"
-    here = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    here, left_out = [], []
+    for path in sorted(_folder().glob("*")):
+        try:
+            here.append(_read(path))
+        except _NotOurs as error:
+            left_out.append(f"{path.name} ({error})")
+    if left_out:
+        warnings.warn(f"Left out of the claims recorded on this machine: {', '.join(left_out)}. Run their chapters again.",
+                      stacklevel=2)
     rows = {c["key"]: {**c, "source": "committed"} for c in _committed()}
     rows |= {c["key"]: {**c, "source": "this machine"} for c in here}
     order = sorted(rows, key=lambda key: [int(part) for part in key.split(".")])
     return pd.DataFrame([rows[key] for key in order])
+
+
+class _NotOurs(Exception):
+    """A file among the claims that is no claim of this code, scale and device; the message says why."""
+
+
+def _read(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found, digest = content["claim"], content["digest"]
+        whole = _digest(found) == digest
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _NotOurs("no claim") from error
+    if not whole:
+        raise _NotOurs("altered")
+    if found.pop("code", None) != _code():
+        raise _NotOurs("made by other code")
+    if set(found) != {f.name for f in fields(Claim)} or path != _folder() / f"{found['key']}.json":
+        raise _NotOurs("of another name")
+    if (found["scale"], found["device"]) != (settings.current().name, device.pick().type):
+        raise _NotOurs("of another scale or device")
+    return found
 
 
 def _committed() -> list[dict]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from labsupport import __version__
+from labsupport import __version__, files
 from labsupport.errors import choose
 from labsupport.settings import environment
 
@@ -21,22 +21,28 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 def here(**about) -> dict:
     """Date, commit, kind of machine and versions, and what else is to be known ``about`` the measurement."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False)
     cores = os.cpu_count()
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
-    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": git.stdout.strip() or "unknown",
+    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": _commit(),
             "machine": machine, "scale": environment.scale(), "labsupport": __version__, "torch": torch.__version__,
             "python": platform.python_version(), **about}
+
+
+def _commit() -> str:
+    """The commit of the clone that this runs in; "unknown" in a zip without git, or where there is no git."""
+    try:
+        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return git.stdout.strip() or "unknown"
 
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
     """Write ``name``.json, whole or not at all; a missing number is null, which every reader of JSON takes."""
     path = folder / f"{name}.json"
-    partial = path.with_suffix(".partial")
     rounded = rows.round(6).astype(object)
     content = {"provenance": provenance, "rows": rounded.where(rounded.notna(), None).to_dict("records")}
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    files.write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return path
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+import warnings
 from collections.abc import Mapping, Sequence
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from labsupport import device, training
-from labsupport.cache import remember
+from labsupport import cache, device, training
+from labsupport.cache import remember, surroundings
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.training import Runs
@@ -41,12 +46,42 @@ def each(function, jobs: Mapping[str, tuple]) -> dict:
     missing = [name for name, job in jobs.items() if not function.known(*job)]
     workers = min(device.workers(), len(missing))
     if workers > 1:
-        Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, jobs[name]) for name in missing)
+        _side_by_side(function, [jobs[name] for name in missing], workers)
     elsewhere = {name for name in missing if function.busy(*jobs[name])}
     found = {name: function(*jobs[name]) for name in sorted(jobs, key=elsewhere.__contains__)}
     return {name: found[name] for name in jobs}
 
 
-def _quiet(function, job) -> None:
-    """In a worker: compute and store; the result itself does not travel."""
-    function(*job)
+def _side_by_side(function, jobs: list[tuple], workers: int) -> None:
+    """Compute and store; the results themselves do not travel. An error in a worker is raised here."""
+    around = (os.getpid(), str(cache.folder()), surroundings.switches())
+    try:
+        Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, job, around) for job in jobs)
+    except BrokenProcessPool as error:
+        warnings.warn(f"A process that trained beside this one has ended by itself, perhaps for want of memory ({error}). "
+                      "What is missing is computed here, one after the other.", stacklevel=3)
+
+
+def _quiet(function, job, around) -> None:
+    parent, folder, switches = around
+    _end_with(parent)
+    os.environ["LABSUPPORT_STORE"] = folder
+    if surroundings.switches() == switches:  # else its result would have another name, and the caller computes its own
+        function(*job)
+
+
+_watching: set[int] = set()
+
+
+def _end_with(parent: int) -> None:
+    """Let this worker end when the process that started it does, even if that was killed."""
+    if parent in _watching or os.name != "posix":
+        return
+    _watching.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

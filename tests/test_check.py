@@ -84,7 +84,7 @@ def test_claims_of_this_machine_replace_the_committed_ones(monkeypatch):
 def test_a_stored_claim_is_plain_json():
     check.claim("3.1", "A sentence", [1.0, 1.2])
     (path,) = (cache.folder() / "claims").rglob("*.json")
-    assert json.loads(path.read_text())["says"] == "A sentence"
+    assert json.loads(path.read_text())["claim"]["says"] == "A sentence"
 
 
 def test_a_store_that_cannot_be_written_to_does_not_stop_a_chapter(monkeypatch, tmp_path, capsys):

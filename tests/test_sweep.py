@@ -10,6 +10,7 @@ from labsupport.errors import UnknownName
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 
+SMALL = Problem("F0", "mnist1d", 200)
 RECIPES = {"SB": Recipe(50, epochs=2), "LB": Recipe(200, epochs=2)}
 
 
@@ -17,7 +18,7 @@ RECIPES = {"SB": Recipe(50, epochs=2), "LB": Recipe(200, epochs=2)}
 def empty(monkeypatch, tmp_path):
     """A store that has the data, which takes a second to make, and no run."""
     data.load("mnist1d")
-    for path in cache.folder().glob("_mnist1d*.joblib"):
+    for path in cache.folder().glob("_mnist1d*.npz"):
         for place in (tmp_path, tmp_path / "other"):
             place.mkdir(exist_ok=True)
             shutil.copy(path, place)
@@ -26,7 +27,7 @@ def empty(monkeypatch, tmp_path):
 
 
 def test_a_sweep_is_one_training_after_another():
-    found = sweep.run("F0", "mnist1d", RECIPES, [3, 1], train_size=200, checkpoints=[1])
+    found = sweep.run(SMALL, RECIPES, [3, 1], checkpoints=[1])
     dataset = data.load("mnist1d", train_size=200)
     for name, recipe in RECIPES.items():
         alone = training.train(Problem("F0", dataset), recipe, [3, 1], progress=False, checkpoints=[1])
@@ -35,23 +36,23 @@ def test_a_sweep_is_one_training_after_another():
 
 
 def test_what_is_known_is_not_trained_again():
-    first = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
-    again = sweep.run("F0", "mnist1d", {"any name": RECIPES["SB"]}, (0, 1), train_size=200)
+    first = sweep.run(SMALL, RECIPES, 2)
+    again = sweep.run(SMALL, {"any name": RECIPES["SB"]}, (0, 1))
     assert again["any name"].seconds == first["SB"].seconds
 
 
 def test_two_processes_give_what_one_gives(monkeypatch, tmp_path):
-    one = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
+    one = sweep.run(SMALL, RECIPES, 2)
     monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path / "other"))
     monkeypatch.setenv("LABSUPPORT_WORKERS", "2")
-    two = sweep.run("F0", "mnist1d", RECIPES, 2, train_size=200)
+    two = sweep.run(SMALL, RECIPES, 2)
     for name in RECIPES:
         assert torch.equal(one[name].x, two[name].x)
 
 
 def test_a_start_for_one_of_them():
     x0 = training.start("F0", [7])[0]
-    found = sweep.run("F0", "mnist1d", RECIPES, 1, train_size=200, x0={"LB": x0})
+    found = sweep.run(SMALL, RECIPES, 1, x0={"LB": x0})
     assert torch.equal(found["LB"].x0[0], x0) and not torch.equal(found["SB"].x0[0], x0)
 
 
@@ -60,19 +61,19 @@ def test_a_start_for_one_of_them():
 )
 def test_an_unknown_name_is_found_before_anything_is_stored(network, dataset, says, tmp_path):
     with pytest.raises(UnknownName, match=says):
-        sweep.run(network, dataset, {"SB": RECIPES["SB"]}, 1, train_size=200)
-    assert not list(tmp_path.glob("trained*.joblib"))
+        sweep.run(Problem(network, dataset, 200), {"SB": RECIPES["SB"]}, 1)
+    assert not list(tmp_path.glob("trained*"))
 
 
 def test_a_process_begins_with_what_no_other_is_at():
     """Another process is training SB: LB comes first."""
-    jobs = {name: ("F0", "mnist1d", 200, recipe, (0,)) for name, recipe in RECIPES.items()}
+    jobs = {name: (SMALL, recipe, (0,)) for name, recipe in RECIPES.items()}
     order = []
 
     def watched(*job):
-        order.append(job[3].batch_size)
+        order.append(job[1].batch_size)
 
     watched.known = lambda *job: False
-    watched.busy = lambda *job: job[3].batch_size == 50
+    watched.busy = lambda *job: job[1].batch_size == 50
     sweep.each(watched, jobs)
     assert order == [200, 50]

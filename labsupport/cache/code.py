@@ -1,0 +1,351 @@
+"""The code that a result depends on, as it runs now: not as it stands in a file that may have been edited since.
+
+What is hashed are the functions that Python has loaded, so a module that was edited, reloaded or changed from outside, and a
+function that was edited in a notebook's cell, count as what they are. A function of this package depends on its whole module
+and on all modules of the package that this one uses, directly or through others. Any other function depends on what its
+code names: functions, classes, plain values, and the values that it closes over. Of a library the version counts.
+Comments, layout and docstrings do not.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import dis
+import functools
+import hashlib
+import importlib
+import inspect
+import sys
+import sysconfig
+import types
+from pathlib import Path
+
+from labsupport.cache import keys
+
+PACKAGE = "labsupport"
+#: Modules that no stored number depends on: what they decide reaches a remembered function as an argument.
+NO_NUMBERS = ("cache", "settings", "device", "errors", "files", "check", "plots", "paper", "explore", "provenance", "doctor", "teach",
+              "_renamed", "__main__")
+_COMPUTE_NOTHING = {"joblib", "tqdm", "matplotlib", "IPython", "ipywidgets", "typer"}
+_LIBRARIES = tuple(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def running(function) -> str:
+    """A digest of a function or class, and of all code that it reaches, as loaded now.
+
+    Raises `keys.Unnamed` where it reaches a value whose content cannot be told apart.
+    """
+    reached = _Reached()
+    try:
+        reached.value("", function)
+        while reached.waiting:
+            reached.waiting.pop()()
+    except RecursionError:
+        raise keys.Unnamed(f"What {getattr(function, '__name__', function)} uses leads back to itself.") from None
+    return keys._join(*(part for pair in sorted(reached.found.items()) for part in pair))
+
+
+def of_class(kind: type) -> str:
+    """As `running`, of a class; of this package's and libraries' classes the name: a function's own code reaches those."""
+    if _package(kind.__module__) or _library(kind.__module__):
+        return _version(kind.__module__) + f"{kind.__module__}.{kind.__qualname__}"
+    return running(kind)
+
+
+class _Reached:
+    """What was found so far, {name: digest}, and what is yet to be looked at."""
+
+    def __init__(self):
+        self.found, self.waiting, self.seen = {}, [], {}
+
+    def value(self, name: str, value, code: types.CodeType | None = None) -> None:
+        """Note a value under the name by which ``code`` knows it, and what it leads to."""
+        self.found[name] = type(value).__qualname__
+        if isinstance(value, types.ModuleType):
+            self.found[name] = value.__name__
+            self._module(value, name, code)
+        elif isinstance(value, type):
+            self.found[name] = f"{value.__module__}.{value.__qualname__}"
+            self._class(value)
+        elif isinstance(value, types.FunctionType):
+            self.found[name] = f"{value.__module__}.{value.__qualname__}"
+            self._function(value)
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType):
+            self.found[name] = f"{getattr(value, '__module__', '')}.{value.__qualname__}"
+        elif (parts := _parts(value)) is None:
+            self.found[name] = keys.fingerprint(value)
+        elif self._first(value):
+            for part, inside in parts.items():
+                self.value(f"{name}.{part}", inside)
+
+    def _first(self, thing) -> bool:
+        """Whether this is seen for the first time."""
+        if id(thing) in self.seen:
+            return False
+        self.seen[id(thing)] = thing
+        return True
+
+    def _function(self, function: types.FunctionType) -> None:
+        if not self._first(function):
+            return
+        home = function.__globals__.get("__name__", "")
+        if hasattr(function, "__wrapped__"):
+            self.value(f"{home}.{function.__qualname__}.__wrapped__", function.__wrapped__)
+        if _left_out(home) or _library(home):
+            self._library(home)
+            return
+        digest = _code(function.__code__)
+        label = f"{home}.{function.__qualname__} {digest}"  # two lambdas have one name
+        self.found[label] = ""
+        for name, value in _held_by(function).items():
+            self.waiting.append(functools.partial(self._guarded, f"{label} {name}", value, home))
+        if _package(home):
+            self._module(sys.modules.get(home))
+        else:
+            self._named(label, function.__code__, function.__globals__)
+            for module in _imported(function.__code__):
+                self._module(module)
+
+    def _named(self, label: str, code: types.CodeType, names: dict) -> None:
+        """What a function outside of the package calls by name."""
+        for name in sorted(_names(code) & names.keys()):
+            if name != "__builtins__":
+                self.waiting.append(functools.partial(self.value, f"{label}:{name}", names[name], code))
+
+    def _class(self, kind: type) -> None:
+        if not self._first(kind):
+            return
+        if _library(kind.__module__) or _left_out(kind.__module__):
+            self._library(kind.__module__)
+        elif _package(kind.__module__):
+            self._module(sys.modules.get(kind.__module__))
+            self._members(kind)
+        else:
+            self._members(kind)
+
+    def _members(self, kind: type) -> None:
+        label = f"{kind.__module__}.{kind.__qualname__}"
+        for base in kind.__bases__:
+            self.waiting.append(functools.partial(self.value, f"{label}<{base.__qualname__}", base))
+        for name, value in vars(kind).items():
+            if name not in _OF_EVERY_CLASS and (_leads_on(value) or isinstance(value, _PLAIN)):
+                self.waiting.append(functools.partial(self.value, f"{label}.{name}", value))
+
+    def _module(self, module, label: str = "", code: types.CodeType | None = None) -> None:
+        """A module of the package counts whole, one of the reader's by what ``code`` names in it, a library by its version."""
+        home = getattr(module, "__name__", "")
+        if home == PACKAGE and code is not None:
+            self._named(label, code, {name: getattr(module, name) for name in _names(code) if hasattr(module, name)})
+        elif _library(home):
+            self._library(home)
+        elif not _package(home):
+            if code is not None and self._first((module, code)):
+                self._named(label, code, vars(module))
+        elif not _left_out(home) and self._first(module):
+            for name, value in vars(module).items():
+                if _leads_on(value) or name.isupper():  # a constant; all else is a module's state
+                    self.waiting.append(functools.partial(self._guarded, f"{home}:{name}", value, home))
+            for value in list(vars(module).values()):
+                for inside in _codes_of(value, home):
+                    for found in _imported(inside):
+                        self._module(found)
+
+    def _guarded(self, name: str, value, home: str) -> None:
+        """As `value`; what cannot be told apart counts by its type if it belongs to the package."""
+        if not _package(home):
+            self.value(name, value)
+            return
+        try:
+            self.value(name, value)
+        except keys.Unnamed:
+            self.found[name] = type(value).__qualname__
+
+    def _library(self, home: str) -> None:
+        top = home.split(".")[0]
+        if top not in _COMPUTE_NOTHING and not _package(home):
+            self.found[f"version of {top}"] = _version(home)
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, list, dict, set, type(None))
+_OF_EVERY_CLASS = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__firstlineno__",
+                   "__static_attributes__", "__dataclass_fields__", "__dataclass_params__", "__match_args__",
+                   "__abstractmethods__", "_abc_impl", "__slots__", "__parameters__", "__orig_bases__", "__annotate__",
+                   "__annotate_func__", "__annotations_cache__", "__hash__", "__replace__"}
+
+
+def _leads_on(value) -> bool:
+    """Whether there is code behind a value."""
+    return isinstance(value, types.FunctionType | type | types.ModuleType) or _parts(value) is not None
+
+
+def _parts(value) -> dict | None:
+    """What a value is made of, by name, where code may be among it; None for a value that is its content."""
+    if isinstance(value, staticmethod | classmethod):
+        return {"function": value.__func__}
+    if isinstance(value, property):
+        return {"get": value.fget, "set": value.fset, "delete": value.fdel}
+    if isinstance(value, functools.cached_property):
+        return {"get": value.func}
+    if isinstance(value, functools.partial):
+        return {"function": value.func, "arguments": value.args, "keywords": value.keywords}
+    if isinstance(value, types.MethodType):
+        return {"self": value.__self__, "function": value.__func__}
+    if type(value) in (list, tuple, set, frozenset):
+        return dict(enumerate(value)) if any(map(_leads_on, value)) else None
+    if isinstance(value, dict):
+        named = {repr(k) if type(k) in _PLAIN else str(i): v for i, (k, v) in enumerate(value.items())}
+        return named if any(map(_leads_on, value.values())) else None
+    if dataclasses.is_dataclass(value) and type(value).__module__ not in _BY_CONTENT:
+        return {"class": type(value), **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)}}
+    if callable(value) and hasattr(value, "__wrapped__"):  # functools.cache and its like
+        return {"wrapped": value.__wrapped__}
+    return None
+
+
+_BY_CONTENT = ("labsupport.problem", "labsupport.data", "labsupport.data.dataset")
+
+
+def _package(home: str) -> bool:
+    return home.split(".")[0] == PACKAGE
+
+
+def _left_out(home: str) -> bool:
+    return _package(home) and (home == PACKAGE or home.split(".")[1] in NO_NUMBERS)
+
+
+@functools.cache
+def _library(home: str) -> bool:
+    """Whether a module was installed, rather than written by the reader."""
+    module = sys.modules.get(home)
+    if home in ("__main__", "") or _package(home):
+        return False
+    if home in sys.builtin_module_names or module is None:
+        return module is not None or home in sys.builtin_module_names
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return not hasattr(module, "__path__") or home.split(".")[0] in sys.stdlib_module_names
+    path = str(Path(file).resolve())
+    return path.startswith(_LIBRARIES) or "site-packages" in path or "dist-packages" in path
+
+
+def _version(home: str) -> str:
+    module = sys.modules.get(home.split(".")[0])
+    return str(getattr(module, "__version__", ""))
+
+
+def _held_by(function: types.FunctionType) -> dict:
+    """Defaults and closed-over values of a function, by name."""
+    held = {f"default {i}": v for i, v in enumerate(function.__defaults__ or ())}
+    held |= {f"default {k}": v for k, v in (function.__kwdefaults__ or {}).items()}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        if value is not function:
+            held[f"closure {name}"] = value
+    return held
+
+
+# -- code objects -------------------------------------------------------------------------------------------------------------
+
+_digests: dict[int, tuple[types.CodeType, str]] = {}
+
+
+def _code(code: types.CodeType) -> str:
+    """A digest of one function's instructions, names and constants, and of the functions inside it."""
+    if id(code) not in _digests:
+        constants = list(code.co_consts)
+        if constants and isinstance(constants[0], str) and not _loads_first(code):
+            constants[0] = ""  # the docstring
+        parts = [code.co_code.hex(), getattr(code, "co_exceptiontable", b"").hex(), repr(code.co_names),
+                 repr(code.co_varnames), repr(code.co_freevars), repr(code.co_cellvars),
+                 repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & ~_DOCSTRING))]
+        parts += [_constant(value) for value in constants]
+        _digests[id(code)] = (code, keys._join(*parts))
+    return _digests[id(code)][1]
+
+
+_DOCSTRING = 0x4000000  # a flag of Python 3.13 and later
+
+
+def _loads_first(code: types.CodeType) -> bool:
+    return any(step.opcode in dis.hasconst and step.arg == 0 for step in dis.get_instructions(code))
+
+
+def _constant(value) -> str:
+    if isinstance(value, types.CodeType):
+        return _code(value)
+    if isinstance(value, tuple | frozenset):
+        inner = [_constant(v) for v in value]
+        return keys._join(type(value).__name__, *(sorted(inner) if isinstance(value, frozenset) else inner))
+    return keys.fingerprint(value)
+
+
+@functools.lru_cache(maxsize=None)
+def _names(code: types.CodeType) -> frozenset[str]:
+    """All names that a function and the functions inside it look up."""
+    inner = [_names(value) for value in code.co_consts if isinstance(value, types.CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
+@functools.lru_cache(maxsize=None)
+def _asked_for(code: types.CodeType) -> tuple[str, ...]:
+    """The modules that a function imports when it is run, with all they may hold: "package.module", "package.module.name"."""
+    found, base = [], ""
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            base = step.argval
+            found.append(base)
+        elif step.opname == "IMPORT_FROM":
+            found.append(f"{base}.{step.argval}")
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            found += _asked_for(value)
+    return tuple(found)
+
+
+def _imported(code: types.CodeType) -> list:
+    """The modules of the package that a function imports when it is run; they are loaded now, as they would be then."""
+    found = []
+    for name in _asked_for(code):
+        if not _package(name) or _left_out(name):
+            continue
+        try:
+            found.append(importlib.import_module(name))
+        except ImportError:  # a function of a module, not a module
+            continue
+    return found
+
+
+def _codes_of(value, home: str) -> list[types.CodeType]:
+    """The code of a module's function, or of the methods of its class."""
+    value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+    if isinstance(value, types.FunctionType):
+        return [value.__code__] if value.__module__ == home else []
+    if isinstance(value, type) and value.__module__ == home:
+        return [part.__code__ for part in vars(value).values() if isinstance(part, types.FunctionType)]
+    return []
+
+
+# -- files --------------------------------------------------------------------------------------------------------------------
+
+
+def written(folder: Path = Path(__file__).parents[1]) -> str:
+    """A digest of the package's code on disk, without comments and docstrings, and without `NO_NUMBERS`."""
+    parts = []
+    for path in sorted(folder.rglob("*.py")):
+        inner = path.relative_to(folder).with_suffix("").parts
+        if inner[0] not in NO_NUMBERS:
+            parts += ["/".join(inner), _tree(path)]
+    return keys._join(*parts)
+
+
+def _tree(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body[0].value.value = ""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
