@@ -283,14 +283,14 @@ def _constant(value) -> str:
     return keys.fingerprint(value)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _names(code: types.CodeType) -> frozenset[str]:
     """All names that a function and the functions inside it look up."""
     inner = [_names(value) for value in code.co_consts if isinstance(value, types.CodeType)]
     return frozenset(code.co_names).union(*inner)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _asked_for(code: types.CodeType) -> tuple[str, ...]:
     """The modules that a function imports when it is run, with all they may hold: "package.module", "package.module.name"."""
     found, base = [], ""

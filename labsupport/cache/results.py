@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from labsupport import files
 from labsupport.cache import code, entries, keys, locks, surroundings, upkeep
 from labsupport.settings import environment
