@@ -27,6 +27,10 @@ class EigenvalueWarning(UserWarning):
     """An eigenvalue whose residual is larger than the tolerance asked for."""
 
 
+class NotFiniteWarning(RuntimeWarning):
+    """A result that is infinite or no number."""
+
+
 class SharpnessWarning(UserWarning):
     """A sharpness that is a bound from a search which found nothing."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from labsupport.errors import choose
+from labsupport.errors import choose, shown
 
 
 def _norm(width: int, *, dims: int = 1) -> nn.Module:
@@ -115,9 +115,21 @@ def build(name: str, *, num_classes: int | None = None) -> nn.Sequential:
     return entry.make(num_classes or entry.classes)
 
 
-def layers(network: str | nn.Sequential, *, num_classes: int | None = None) -> nn.Sequential:
-    """The module itself, or the one called so, for its layers alone: torch's own generator is left as it was."""
-    if not isinstance(network, str):
-        return network
-    with torch.random.fork_rng(devices=[]):
-        return build(network, num_classes=num_classes)
+def layers(network: str | nn.Module, *, num_classes: int | None = None) -> nn.Module:
+    """The module itself, or the one called so, for its layers alone: torch's own generator is left as it was.
+
+    Raises
+    ------
+    TypeError
+        What is neither a name nor a module, such as a class or a function.
+    """
+    if isinstance(network, str):
+        with torch.random.fork_rng(devices=[]):
+            return build(network, num_classes=num_classes)
+    if isinstance(network, type) and issubclass(network, nn.Module):
+        raise TypeError(f"network is the class {network.__name__}; a module, such as {network.__name__}(), is needed.")
+    if isinstance(network, torch.jit.ScriptModule):
+        raise TypeError("network is a ScriptModule, whose code cannot be called at another x. Give the module it was made from.")
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network is {shown(network)}; a torch.nn.Module, or a name such as 'F0', is needed.")
+    return getattr(network, "_orig_mod", network)  # what torch.compile has wrapped

@@ -3,42 +3,40 @@
 f is the mean cross-entropy over all samples (nats), taken in chunks of ``chunk`` samples in the data's own order.
 Batch norm uses each chunk's statistics, so **the chunk is part of the definition**; 5,000 is the authors' value.
 Dropout is off. Sums over chunks are kept in float64, because sharpness is a small difference of two losses.
+Any module can be the network; x holds its parameters that require a gradient (`flatten`, `unflatten`).
 """
 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labsupport import networks
-from labsupport.engine import threads, written_out
+from labsupport.arguments import shown, whole_number
+from labsupport.engine import probe, samples, threads
+from labsupport.engine.choose import engine
+from labsupport.engine.functional import Statistics
 from labsupport.engine.functions import check_points
-from labsupport.engine.stacked import Layout, Statistics, forward
+from labsupport.engine.layout import Layout, flatten, unflatten
+from labsupport.errors import NotFiniteWarning, choose
 
+__all__ = ["STATISTICS", "Objective", "Statistics", "chunks", "flatten", "summed_loss", "together", "unflatten"]
 
-def flatten(network: nn.Module) -> Tensor:
-    """The parameters of a module as one vector (n,), a copy."""
-    return torch.cat([p.detach().flatten() for p in network.parameters()])
-
-
-def unflatten(x: Tensor, network: nn.Module) -> dict[str, Tensor]:
-    """x (n,) as {name: tensor}, ready for ``network.load_state_dict``; the tensors are views of x.
-
-    >>> net = networks.build("F0")
-    >>> torch.equal(flatten(net), torch.cat([t.flatten() for t in unflatten(flatten(net), net).values()]))
-    True
-    """
-    layout = Layout.of(network)
-    x = check_points(x, layout.n)
-    return {k: t.squeeze(0) for k, t in layout.split(x).items()}
+#: Whose statistics batch norm may use when an objective is made.
+STATISTICS = ("batch", "running")
 
 
 def chunks(total: int, size: int) -> list[slice]:
-    """Slices of ``size`` samples; a last one of a single sample, on which batch norm is undefined, joins the one before.
+    """Slices of ``size`` samples; a last one of a single sample joins the one before.
+
+    Batch norm is undefined on one sample. The rule holds for networks without batch norm too, so that two networks that
+    differ in it alone see the same batches.
 
     >>> [s.stop - s.start for s in chunks(12, 5)], [s.stop - s.start for s in chunks(11, 5)]
     ([5, 5, 2], [5, 6])
@@ -54,14 +52,13 @@ def chunks(total: int, size: int) -> list[slice]:
 STACK_ROWS = 2_000
 
 
-def together(network: nn.Sequential, n: int, where: torch.device, models: int, batch: int) -> int:
+def together(network: nn.Module, n: int, where: torch.device, models: int, batch: int) -> int:
     """How many models, of ``n`` parameters each, to compute in one pass, by a measured rule.
 
     A GPU wants all fully connected models together. A CPU wants them together only while the batch is small.
-    Grouped convolutions are slower than a loop on both, except for the smallest.
+    Grouped convolutions are slower than a loop on both, except for the smallest. Other modules are computed one by one.
     """
-    images = any(isinstance(layer, nn.Conv2d) for layer in network)
-    if models == 1 or images:
+    if models == 1 or type(network) is not nn.Sequential or any(isinstance(layer, nn.Conv2d) for layer in network):
         return 1
     if where.type == "cuda":
         return max(1, min(models, 400_000 // batch))
@@ -73,14 +70,33 @@ class Objective:
 
     Parameters
     ----------
-    network : str or nn.Sequential
-        A name from `networks.REGISTRY` or a module; only its layers count, its weights do not.
-    x : Tensor (N, ...)
-        Samples, on the device where f is to be computed.
-    y : Tensor (N,)
-        Labels, int64.
+    network : str or nn.Module
+        A name from `networks.REGISTRY` or any module: tensors in, logits (B, K) out. It is left as it is. Its parameters
+        that require a gradient are x; their values do not matter here. All else (frozen parameters, buffers) is held as
+        it is now.
+    inputs : Tensor (N, ...)
+        Samples, on the device where f is to be computed, of any type that the network takes. uint8 images that it does not
+        take are divided by 255, whole numbers become int64 or floats, half precision becomes float32.
+        Or all samples in one: a torch ``Dataset`` or ``DataLoader``, read once, or a labsupport ``Dataset`` (its training
+        samples); then ``labels`` is left out.
+    labels : Tensor (N,)
+        Class numbers of any whole type; (N, 1) and one-hot rows (N, K) are understood.
     chunk
         Samples that share batch-norm statistics.
+    statistics
+        Whose mean and variance batch norm uses: ``batch``, each chunk's own, as in the paper; ``running``, those that the
+        module carries now, held fixed. `frozen_at` measures new ones. Running statistics are never updated.
+    loss
+        ``loss(logits, labels)`` -> scalar, a mean over samples, to use instead of cross-entropy; then logits and labels may
+        have any shape with one row a sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Inputs that the network cannot take, logits of a wrong shape, labels out of range, a network that draws random
+        numbers in evaluation mode, running statistics that are not there. The message names the layer or the tensor.
+    UnknownName
+        ``network`` or ``statistics``.
 
     >>> from labsupport import data
     >>> d = data.load("mnist1d", train_size=100)
@@ -89,16 +105,31 @@ class Objective:
     (40330, 2.302585...)
     """
 
-    def __init__(self, network: str | nn.Sequential, x: Tensor, y: Tensor, *, chunk: int = 5000):
+    def __init__(self, network: str | nn.Module, inputs, labels=None, *, chunk: int = 5000, statistics: str = "batch",
+                 loss: Callable[[Tensor, Tensor], Tensor] | None = None):
         self.network = networks.layers(network)
-        if chunk < 2:
+        self.chunk = whole_number("chunk", chunk, least=1)
+        if self.chunk < 2:
             raise ValueError(f"chunk is {chunk}; batch norm needs at least 2 samples together.")
-        if len(x) != len(y) or len(x) == 0:
-            raise ValueError(f"There are {len(x)} samples and {len(y)} labels; equally many, and at least one, are needed.")
-        self.inputs, self.labels, self.chunk = x, y, chunk
-        self.layout = Layout.of(self.network)
-        self.blocks = written_out.chain(self.network)
-        self.frozen: dict[str, Statistics] | None = None
+        self.statistics = choose("statistics", statistics, STATISTICS)
+        if loss is not None and not callable(loss):
+            raise TypeError(f"loss is {shown(loss)}; a function loss(logits, labels) -> scalar, a mean over samples, is needed.")
+        inputs, labels = samples.read(inputs, labels)
+        self.loss, self.frozen = loss, None
+        self.dtype = inputs.dtype if inputs.is_floating_point() else _dtype_of(self.network)
+        with threads.measuring(Layout.of(self.network).n, inputs.device, self.dtype):
+            self.engine, self.inputs, self.classes = engine(
+                self.network, inputs, carried=statistics == "running", dtype=self.dtype, loss=loss is not None)
+            self.labels = samples.class_numbers(labels, self.classes) if loss is None else labels
+            if loss is not None:
+                self._check_loss()
+
+    def __repr__(self) -> str:
+        size = f"{self.n:,} parameters, {len(self.labels):,} samples in chunks of {self.chunk:,}"
+        loss = "cross-entropy" if self.loss is None else getattr(self.loss, "__name__", type(self.loss).__name__)
+        kind = str(self.dtype).removeprefix("torch.")
+        return (f"Objective({type(self.network).__name__}: {size}; {loss}; {self.statistics} statistics; "
+                f"{self.engine.name}, {kind} on {self.device})")
 
     @property
     def n(self) -> int:
@@ -106,12 +137,18 @@ class Objective:
         return self.layout.n
 
     @property
+    def layout(self) -> Layout:
+        """Where each parameter lies in x."""
+        return self.engine.layout
+
+    @property
     def device(self) -> torch.device:
         return self.inputs.device
 
     @property
-    def dtype(self) -> torch.dtype:
-        return self.inputs.dtype
+    def key(self) -> tuple:
+        """What a value of f depends on, beside x: to be hashed by content."""
+        return (self.network, self.inputs, self.labels, self.chunk, self.statistics, self.frozen, str(self.dtype), self.loss)
 
     # -- the function ---------------------------------------------------------------------------------------
 
@@ -120,24 +157,31 @@ class Objective:
         return self.loss_and_accuracy(x)[0]
 
     def accuracy(self, x: Tensor) -> Tensor:
-        """Percent of the samples classified correctly: a scalar for x (n,), (S,) for x (S, n)."""
+        """Percent of the samples classified correctly: a scalar for x (n,), (S,) for x (S, n).
+
+        Raises TypeError where a loss of one's own stands in for cross-entropy and there are no classes.
+        """
+        if not self._classifies:
+            raise TypeError("This objective has a loss of its own and no class numbers (N,), so it has no accuracy.")
         return self.loss_and_accuracy(x)[1]
 
     def loss_and_accuracy(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both from one pass: nats and percent, float64, each a scalar or (S,)."""
+        """Both from one pass: nats and percent, float64, each a scalar or (S,); accuracy is nan where there are no classes."""
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
-        right = torch.zeros_like(loss)
+        right = torch.zeros_like(loss) if self._classifies else torch.full_like(loss, torch.nan)
 
         @torch.no_grad()
         def look(rows: slice) -> None:
             for part in self._parts:
                 logits = self._logits(points[rows], part, rows)
-                loss[rows] += summed_loss(logits, self.labels[part]).double()
-                right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)  # as argmax, many times faster
+                loss[rows] += self._losses(logits, self.labels[part]).double()
+                if self._classifies:
+                    right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)  # as argmax, many times faster
 
         self._for_all(len(points), look)
         loss, right = loss / len(self.labels), 100 * right / len(self.labels)
+        self._say_if_not_finite("f(x)", loss)
         return (loss, right) if x.dim() == 2 else (loss[0], right[0])
 
     def gradient(self, x: Tensor) -> Tensor:
@@ -158,56 +202,73 @@ class Objective:
 
         self._for_all(len(points), differentiate)
         loss, gradient = loss / len(self.labels), gradient / len(self.labels)
-        return (loss, gradient) if x.dim() == 2 else (loss[0], gradient[0])
+        self._say_if_not_finite("f(x) or its gradient", loss + gradient.detach().abs().amax(1))
+        gradient = gradient.to(check_points(x).dtype).view_as(x)
+        return (loss, gradient) if x.dim() == 2 else (loss[0], gradient)
 
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
-        """The Hessian of f at x (n,) times v (n,): the derivative of the gradient along v."""
-        point = self._points(x)
-        product = torch.zeros_like(point)
-        with threads.measuring(self.n), torch.enable_grad():
-            for part in self._parts:
-                leaf = point.detach().requires_grad_()
-                loss = summed_loss(self._logits(leaf, part, slice(0, 1)), self.labels[part]).sum()
-                (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
-                product += torch.autograd.grad((gradient * v).sum(), leaf)[0]
-        return (product / len(self.labels)).view_as(x)
+        """The Hessian of f at x times v, the derivative of the gradient along v, of v's shape.
+
+        For a stack x (S, n), v is (S, n), a vector a row, or (n,), one for all: the result is one product a row, (S, n).
+
+        Raises
+        ------
+        ValueError
+            Another shape of v, a v that is not finite, a kernel without a second derivative.
+        """
+        points, vectors = self._points(x), check_points(v, self.n, what="v").to(self.device, self.dtype)
+        if len(vectors) not in (1, len(points)):
+            raise ValueError(f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed.")
+        with threads.measuring(self.n, self.device, self.dtype), torch.enable_grad():
+            vectors = vectors.expand(len(points), -1)
+            products = torch.stack([self._product(points, s, vectors[s]) for s in range(len(points))])
+        self._say_if_not_finite("The Hessian-vector product", products.abs().amax(1))
+        return (products / len(self.labels)).to(check_points(x).dtype).view_as(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
         points = self._points(x)
-        with torch.no_grad(), threads.measuring(self.n):
-            rows = [slice(s, s + 1) for s in range(len(points))]
-            found = [torch.cat([self._logits(points[row], part, row) for part in self._parts], 2) for row in rows]
-        out = torch.cat(found).transpose(1, 2)
+        rows = [slice(s, s + 1) for s in range(len(points))]
+        with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
+            found = [torch.cat([self._logits(points[row], part, row) for part in self._parts], -1) for row in rows]
+        out = torch.cat(found).movedim(-1, 1)  # (S, K, N) -> (S, N, K)
         return out if x.dim() == 2 else out[0]
 
     # -- variants -------------------------------------------------------------------------------------------
 
     def double(self) -> Objective:
         """The same function in float64."""
-        return self._variant(inputs=self.inputs.double(), frozen=_cast(self.frozen, torch.float64))
+        def exact(tensor: Tensor) -> Tensor:
+            return tensor.double() if tensor.is_floating_point() else tensor
+
+        frozen = self.frozen and {name: tuple(map(exact, pair)) for name, pair in self.frozen.items()}
+        return self._variant(inputs=exact(self.inputs), labels=exact(self.labels), frozen=frozen, dtype=torch.float64,
+                             engine=self.engine.to(self.device, torch.float64))
 
     def frozen_at(self, x: Tensor) -> Objective:
         """The same function with batch norm's statistics measured once, at x on all samples, and then held.
 
-        For a stack x (S, n) the result takes stacks of the same S, row by row.
+        For a stack x (S, n) the result takes stacks of the same S, row by row. A network without batch norm comes back as
+        it is. Its ``statistics`` are called ``frozen``.
         """
         points = self._points(x)
         rows = []
-        with torch.no_grad(), threads.measuring(self.n):
+        with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
             for point in points.split(1):
                 moments: dict[str, list[Tensor]] = {}
                 for part in self._parts:
                     found: dict[str, Statistics] = {}
-                    forward(self.network, self.layout, point, self.inputs[part], shared=True, observe=found)
+                    self.engine.logits(point, self.inputs[part], observe=found)
                     share = (part.stop - part.start) / len(self.labels)
                     for name, (mean, variance) in found.items():
                         first, second = moments.setdefault(name, [torch.zeros_like(mean), torch.zeros_like(mean)])
                         first += share * mean
                         second += share * (variance + mean**2)
                 rows.append({name: (first, second - first**2) for name, (first, second) in moments.items()})
+        if not rows[0]:
+            return self
         seen = {name: tuple(torch.cat(pair) for pair in zip(*(row[name] for row in rows))) for name in rows[0]}
-        return self._variant(frozen=seen, blocks=None)  # batch norm written out knows no other statistics than its own
+        return self._variant(frozen=seen, statistics="frozen")
 
     def row(self, s: int) -> Objective:
         """The function of model ``s`` of a stack alone: itself, unless statistics were frozen for a stack."""
@@ -224,11 +285,19 @@ class Objective:
 
     # -- inside ---------------------------------------------------------------------------------------------
 
+    @property
+    def _classifies(self) -> bool:
+        """Whether there are class numbers (N,) and logits (N, K) to compare them with."""
+        return self.classes > 0
+
     def _points(self, x: Tensor) -> Tensor:
         points = check_points(x, self.n).to(self.device, self.dtype)
-        if self.frozen is not None and next(iter(self.frozen.values()))[0].shape[0] not in (1, len(points)):
-            count = next(iter(self.frozen.values()))[0].shape[0]
-            raise ValueError(f"The statistics were frozen for {count} models; x has {len(points)} rows.")
+        if self.frozen is not None:
+            count = len(next(iter(self.frozen.values()))[0])
+            if count not in (1, len(points)):
+                raise ValueError(f"The statistics were frozen for {count} models; x has {len(points)} rows.")
+        if not torch.isfinite(points).all():
+            raise ValueError(f"x overflows {self.dtype}, in which this f is computed. Use f.double().")
         return points
 
     @property
@@ -240,27 +309,81 @@ class Objective:
         """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
         size = together(self.network, self.n, self.device, models, min(self.chunk, len(self.labels)))
         groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
-        with threads.measuring(self.n) as lanes:
+        with threads.measuring(self.n, self.device, self.dtype) as lanes:
             threads.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
 
     def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
         """Loss and gradient, summed over the samples of ``part``."""
-        if self.blocks:
-            return written_out.value_and_gradient(self.blocks, self.layout, points, self.inputs[part], self.labels[part])
+        if self.blocks and self.frozen is None and self.loss is None:
+            return self.engine.value_and_gradient(points, self.inputs[part], self.labels[part])
         leaf = points.detach().requires_grad_()
         with torch.enable_grad():
-            sums = summed_loss(self._logits(leaf, part, rows), self.labels[part])
+            sums = self._losses(self._logits(leaf, part, rows), self.labels[part])
             return sums.detach(), torch.autograd.grad(sums.sum(), leaf)[0]
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
-        if self.blocks and not points.requires_grad:
-            return written_out.logits(self.blocks, self.layout, points, self.inputs[part])
+        """Outputs (S, ..., B) of the models in ``rows``."""
         frozen = self.frozen
-        if frozen is not None and next(iter(frozen.values()))[0].shape[0] > 1:
-            frozen = {k: (m[rows], v[rows]) for k, (m, v) in frozen.items()}
-        elif frozen is not None:
-            frozen = {k: (m.expand(len(points), -1), v.expand(len(points), -1)) for k, (m, v) in frozen.items()}
-        return forward(self.network, self.layout, points, self.inputs[part], shared=True, frozen=frozen)
+        if frozen is not None:
+            frozen = {k: tuple(one[rows] if len(one) > 1 else one for one in pair) for k, pair in frozen.items()}
+        return self.engine.logits(points, self.inputs[part], frozen=frozen)
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss summed over the samples, (S, ..., B) and (B, ...) -> (S,)."""
+        if self.loss is None:
+            return summed_loss(logits, labels)
+        return torch.stack([self.loss(one.movedim(-1, 0), labels) for one in logits]) * len(labels)
+
+    def _product(self, points: Tensor, s: int, v: Tensor) -> Tensor:
+        """The Hessian at row s times v (n,), summed over the samples; slower kernels where the fast have no second derivative."""
+        try:
+            return self._product_by(points[s:s + 1], v, slice(s, s + 1))
+        except RuntimeError as first:
+            if not without_second_derivative(first):
+                raise
+        try:
+            with twice_differentiable():
+                return self._product_by(points[s:s + 1], v, slice(s, s + 1))
+        except RuntimeError as error:
+            if not without_second_derivative(error):
+                raise
+            words = " ".join(str(error).split())[:200]
+            raise ValueError(f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
+                             "Value, gradient and sharpness need none.") from error
+
+    def _product_by(self, point: Tensor, v: Tensor, rows: slice) -> Tensor:
+        product = torch.zeros_like(v)
+        for part in self._parts:
+            leaf = point.detach().requires_grad_()
+            loss = self._losses(self._logits(leaf, part, rows), self.labels[part]).sum()
+            (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
+            if gradient.requires_grad:  # else f is linear in x
+                product += torch.autograd.grad(gradient, leaf, v[None], materialize_grads=True)[0][0]
+        return product
+
+    def _say_if_not_finite(self, what: str, values: Tensor) -> None:
+        """One warning where a result is inf or nan."""
+        bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
+        if not bad:
+            return
+        why = f"its numbers overflow {self.dtype}, so that f.double() or a smaller x may help"
+        if self.inputs.is_floating_point() and not torch.isfinite(self.inputs).all():
+            why = "the inputs hold values that are not finite"
+        warnings.warn(f"{what} is not a finite number for model(s) {bad}: {why}.", NotFiniteWarning, stacklevel=4)
+
+    def _check_loss(self) -> None:
+        few = slice(0, min(probe.SAMPLES, len(self.labels)))
+        start = flatten(self.network).to(self.device, self.dtype)[None]
+        with torch.no_grad():
+            out = self.engine.logits(start, self.inputs[few])[0].movedim(-1, 0)
+        probe.check_loss(self.loss, out, self.labels[few])
+        if out.dim() == 2 and out.shape[1] > 1 and self.labels.dim() == 1 and self.labels.dtype == torch.int64:
+            self.classes = out.shape[1]
+
+    @property
+    def blocks(self):
+        """The blocks of the written-out engine; None for the others."""
+        return getattr(self.engine, "blocks", None)
 
 
 def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -269,5 +392,28 @@ def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, reduction="none").sum(1)
 
 
-def _cast(frozen, dtype):
-    return frozen and {k: (m.to(dtype), v.to(dtype)) for k, (m, v) in frozen.items()}
+def without_second_derivative(error: RuntimeError) -> bool:
+    """Whether torch says that a kernel cannot be differentiated twice."""
+    words = str(error).lower()
+    return "derivative for" in words or "double backward" in words or "not differentiable twice" in words
+
+
+@contextmanager
+def twice_differentiable():
+    """Attention and recurrent layers by kernels that have a second derivative."""
+    libraries = [torch.backends.cudnn, torch.backends.mkldnn]
+    before = [one.enabled for one in libraries]
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        try:
+            for one in libraries:
+                one.enabled = False
+            yield
+        finally:
+            for one, kept in zip(libraries, before):
+                one.enabled = kept
+
+
+def _dtype_of(network: nn.Module) -> torch.dtype:
+    """In which precision a network of whole-number inputs is computed: its own, at least float32."""
+    own = next((p.dtype for p in network.parameters() if p.requires_grad), torch.float32)
+    return own if own in (torch.float32, torch.float64) else torch.float32

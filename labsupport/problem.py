@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -94,15 +95,23 @@ class Problem:
         """The network as a module, with an output for each class; torch's own generator is left as it was."""
         return networks.layers(self.network, num_classes=self.num_classes)
 
-    def objective(self, split: str = "train", *, device: str | torch.device | None = None, **options) -> Objective:
+    def objective(
+        self,
+        split: str = "train",
+        *,
+        statistics: str = "batch",
+        chunk: int = 5000,
+        loss: Callable | None = None,
+        device: str | torch.device | None = None,
+    ) -> Objective:
         """f: the loss on the training set, or on the test set with ``split="test"``.
 
-        ``options`` are those of `Objective`, such as ``chunk`` and ``statistics``.
+        ``statistics``, ``chunk`` and ``loss`` are those of `Objective`.
         """
         choose("split", split, SPLITS)
         loaded = self.load(device)
         inputs, labels = getattr(loaded, f"x_{split}"), getattr(loaded, f"y_{split}")
-        return Objective(self.build(), inputs, labels, **options)
+        return Objective(self.build(), inputs, labels, chunk=chunk, statistics=statistics, loss=loss)
 
     @property
     def num_classes(self) -> int:

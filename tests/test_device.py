@@ -76,14 +76,15 @@ def test_an_error_in_one_task_is_raised(lanes):
 
 
 def test_measures_switch_tf32_off_and_back():
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = True
+    conv = torch.backends.cudnn.conv
+    before = conv.fp32_precision
+    conv.fp32_precision = "tf32"
     try:
         with threads.measuring(10):
-            assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
-        assert torch.backends.cudnn.allow_tf32
+            assert conv.fp32_precision == torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert conv.fp32_precision == "tf32"
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        conv.fp32_precision = before
 
 
 def test_training_on_a_cpu_is_float32():

@@ -116,10 +116,10 @@ def test_a_layer_that_cannot_be_stacked():
         forward(network, Layout.of(network), torch.zeros(1, 20), torch.zeros(2, 4), shared=True)
 
 
-def test_a_batch_norm_that_keeps_statistics():
+def test_a_batch_norm_that_keeps_statistics_is_left_as_it_was():
     network = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
-    with pytest.raises(TypeError, match="Build it with track_running_stats=False"):
-        forward(network, Layout.of(network), torch.zeros(1, 28), torch.zeros(2, 4), shared=True)
+    forward(network, Layout.of(network), torch.zeros(1, 28), torch.zeros(2, 4), shared=True)
+    assert network[1].num_batches_tracked == 0 and not network[1].running_mean.any()
 
 
 def test_a_batch_of_one():

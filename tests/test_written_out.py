@@ -62,7 +62,7 @@ def test_what_autograd_finds(name, shared, dtype):
     [nn.ReLU(), nn.Linear(4, 3)],
     [nn.Linear(4, 3), nn.ReLU(), norm(3)],
     [nn.Linear(4, 3), norm(3), norm(3)],
-    [nn.Linear(4, 3), nn.BatchNorm1d(3)],
+    [nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False)],
     [nn.Linear(4, 3, bias=False)],
     [nn.Flatten()],
 ])

@@ -1,47 +1,63 @@
 """S copies of one network, computed together: the forward pass as a function of a matrix x (S, n).
 
-Each layer of the `nn.Sequential` becomes one call that serves all S copies: a batched matrix product, a grouped
+Each layer of a plain `nn.Sequential` becomes one call that serves all S copies: a batched matrix product, a grouped
 convolution, one batch norm over S times as many channels. Flat activations are kept features first, (S, C, B), so
-that batch norm and the loss need no transposed copy. The gradient of fully connected networks is written out in `dense`,
-layer by layer as here.
+that batch norm and the loss need no transposed copy; images are (B, S*C, H, W).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labsupport.engine.functional import ONE_SAMPLE, NothingCarried, Statistics
+from labsupport.engine.layout import Layout
 
-@dataclass(frozen=True)
-class Layout:
-    """Where each parameter of a network lies in its flat vector: names, shapes, and sizes, in registration order."""
-
-    names: tuple[str, ...]
-    shapes: tuple[torch.Size, ...]
-    sizes: tuple[int, ...]
-
-    @classmethod
-    def of(cls, network: nn.Module) -> Layout:
-        named = list(network.named_parameters())
-        return cls(tuple(k for k, _ in named), tuple(p.shape for _, p in named), tuple(p.numel() for _, p in named))
-
-    @property
-    def n(self) -> int:
-        return sum(self.sizes)
-
-    def split(self, x: Tensor) -> dict[str, Tensor]:
-        """x (S, n) -> {name: (S, *shape)}, views of x."""
-        parts = x.split(self.sizes, dim=1)
-        return {k: part if len(shape) == 1 else part.view(-1, *shape) for k, shape, part in zip(self.names, self.shapes, parts)}
+__all__ = ["ONE_SAMPLE", "Layout", "Stacked", "Statistics", "forward"]
 
 
-#: What batch norm says to a batch of one.
-ONE_SAMPLE = "Batch norm needs at least 2 samples in a batch to form a variance; this batch has 1."
-#: Statistics of one batch-norm layer for S models: mean (S, C) and variance (S, C).
-Statistics = tuple[Tensor, Tensor]
+class Stacked:
+    """A plain sequence of layers at S points in one pass.
+
+    With ``carried`` batch norm uses the running statistics that the layers hold now.
+    """
+
+    name = "stacked"
+
+    def __init__(self, network: nn.Sequential, *, carried: bool, device: torch.device, dtype: torch.dtype):
+        self.network, self.layout = network, Layout.of(network)
+        self.carried = _running(network, device, dtype) if carried else None
+
+    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
+               observe: dict[str, Statistics] | None = None, dropout=False) -> Tensor:
+        """Outputs (S, K, B) from points (S, n); as `functional.Functional.logits`."""
+        held = self.carried if frozen is None and observe is None else frozen
+        if held is not None:
+            held = {name: tuple(one.expand(len(points), -1) for one in pair) for name, pair in held.items()}
+        return forward(self.network, self.layout, points, inputs, shared=shared, dropout=dropout, frozen=held,
+                       observe=observe)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Stacked:
+        """The same network with its held tensors in another precision."""
+        other = copy.copy(self)
+        if self.carried is not None:
+            other.carried = {name: tuple(one.to(device, dtype) for one in pair) for name, pair in self.carried.items()}
+        return other
+
+
+def _running(network: nn.Sequential, device: torch.device, dtype: torch.dtype) -> dict[str, Statistics]:
+    """{layer: (mean (1, C), variance (1, C))}, a copy of what each batch norm carries."""
+    found = {}
+    for name, layer in network._modules.items():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            if layer.running_mean is None:
+                raise NothingCarried(f"Layer {name} ({type(layer).__name__})")
+            pair = (layer.running_mean, layer.running_var)
+            found[name] = tuple(one.detach().to(device, dtype, copy=True)[None] for one in pair)
+    return found
 
 
 def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *, shared: bool, dropout: bool = False,
@@ -55,7 +71,7 @@ def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *
     dropout
         Whether dropout layers are active; they draw from torch's own generator.
     frozen
-        Mean and variance to use in each batch-norm layer instead of the batch's own.
+        Mean and variance (S, C) to use in each batch-norm layer instead of the batch's own.
     observe
         A dictionary that receives the batch's mean and (biased) variance of each batch-norm layer.
     """
@@ -67,21 +83,21 @@ def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *
     flat = inputs.dim() - (0 if shared else 1) == 2
     if h.dim() == 4:
         h = h.contiguous(memory_format=torch.channels_last)  # a quarter faster on a CPU, and what tensor cores want
-    for name, layer in network.named_children():
+    for name, layer in network._modules.items():  # unlike named_children, a layer that is used twice stands there twice
         w = {k: weights[f"{name}.{k}"] for k, _ in layer.named_parameters(recurse=False)}
         if isinstance(layer, nn.Linear):
-            bias = w["bias"].unsqueeze(2)
-            h = torch.baddbmm(bias, w["weight"], h)
+            h = torch.baddbmm(w["bias"].unsqueeze(2), w["weight"], h) if "bias" in w else torch.bmm(w["weight"], h)
         elif isinstance(layer, nn.ReLU):
             h = F.relu(h)
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             h = _normalize(layer, name, w, h, flat, frozen, observe, evaluation=shared)
         elif isinstance(layer, nn.Conv1d | nn.Conv2d):
             convolve = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
-            h = convolve(h, w["weight"].flatten(0, 1), w["bias"].flatten(), layer.stride, layer.padding,
+            bias = w["bias"].flatten() if "bias" in w else None
+            h = convolve(h, w["weight"].flatten(0, 1), bias, layer.stride, layer.padding,
                          layer.dilation, models * layer.groups)
         elif isinstance(layer, nn.MaxPool2d):
-            h = F.max_pool2d(h, layer.kernel_size, layer.stride, layer.padding)
+            h = F.max_pool2d(h, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode)
         elif isinstance(layer, nn.Dropout):
             h = F.dropout(h, layer.p, training=dropout)
         elif isinstance(layer, nn.Flatten):
@@ -89,11 +105,11 @@ def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *
                 h = h.unflatten(1, (models, -1)).flatten(2).permute(1, 2, 0)  # (B, S*C, ...) -> (S, C*..., B)
                 flat = True
         elif isinstance(layer, nn.Unflatten):
-            h = h.unflatten(1, layer.unflattened_size).permute(3, 0, 1, 2).flatten(1, 2)  # -> (B, S*C, length)
+            h = h.permute(2, 0, 1).unflatten(2, layer.unflattened_size).flatten(1, 2)  # (S, F, B) -> (B, S*C, ...)
             flat = False
-        else:
+        elif not isinstance(layer, nn.Identity):
             raise TypeError(f"Layer {name} is a {type(layer).__name__}, which cannot be stacked. Possible: Linear, Conv1d, "
-                            "Conv2d, BatchNorm1d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten, Unflatten.")
+                            "Conv2d, BatchNorm1d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten, Unflatten, Identity.")
     return h
 
 
@@ -103,23 +119,18 @@ def _normalize(layer, name, w, h, flat, frozen, observe, *, evaluation: bool) ->
     In an ``evaluation`` flat activations go through a layer norm over the batch, the same sum and a fifth faster on a CPU.
     In training that last digit would become another path, and with it every number of the book.
     """
-    if layer.track_running_stats:
-        raise TypeError(f"Layer {name} keeps running statistics, which are no function of x. "
-                        "Build it with track_running_stats=False.")
     shape = h.shape
-    models = w["weight"].shape[0]
-    merged = h.reshape(1, -1, shape[2]) if flat else h  # channels of all models side by side
+    merged = h.reshape(1, -1, shape[2]) if flat else h  # (S, C, B) -> (1, S*C, B): channels of all models side by side
     if merged.numel() // merged.shape[1] < 2 and frozen is None:
         raise ValueError(ONE_SAMPLE)
-    if evaluation and flat and frozen is None and observe is None:
+    if evaluation and flat and frozen is None and observe is None and len(w) == 2:
         return torch.addcmul(w["bias"].unsqueeze(2), F.layer_norm(h, shape[2:], eps=layer.eps), w["weight"].unsqueeze(2))
     mean = variance = None
     if frozen is not None:
-        mean, variance = (s.reshape(-1) for s in frozen[name])
+        mean, variance = (s.reshape(-1) for s in frozen[name])  # (S, C) -> (S*C)
     if observe is not None:
         axes = [d for d in range(merged.dim()) if d != 1]
         found_var, found_mean = torch.var_mean(merged.detach(), axes, correction=0)
-        observe[name] = (found_mean.view(models, -1), found_var.view(models, -1))
-    out = F.batch_norm(merged, mean, variance, w["weight"].reshape(-1), w["bias"].reshape(-1),
-                       training=frozen is None, eps=layer.eps)
-    return out.view(shape)
+        observe[name] = (found_mean.view(-1, layer.num_features), found_var.view(-1, layer.num_features))  # (S, C)
+    scale, shift = (w[k].reshape(-1) if k in w else None for k in ("weight", "bias"))
+    return F.batch_norm(merged, mean, variance, scale, shift, training=frozen is None, eps=layer.eps).view(shape)

@@ -6,7 +6,7 @@ import ctypes
 import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -48,16 +48,69 @@ def threads_for(n: int):
             torch.set_num_threads(before)
 
 
+def _precisions() -> list:
+    """Where torch keeps how float32 products may be rounded, by kind of product (torch 2.9 and up)."""
+    b = torch.backends
+    return [b.cuda.matmul, b.cudnn.conv, b.cudnn.rnn, b.mkldnn.matmul, b.mkldnn.conv, b.mkldnn.rnn]
+
+
 @contextmanager
-def measuring(n: int):
-    """As `threads_for`, and with full float32 products: TF32 rounds to 10 bits, and sharpness is a small difference."""
-    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    with threads_for(n) as lanes:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+def full_precision():
+    """Float32 products are float32 in the block: TF32 rounds to 10 bits, bf16 to 7; sharpness is a small difference."""
+    b = torch.backends
+    if hasattr(b, "fp32_precision"):  # the old switches may not be read once the new ones have been used
+        switches = _precisions()
+        before = [one.fp32_precision for one in switches]
         try:
-            yield lanes
+            for one in switches:
+                one.fp32_precision = "ieee"
+            yield
         finally:
-            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
+            for one, kept in zip(switches, before):
+                one.fp32_precision = kept
+        return
+    products, convolutions = torch.get_float32_matmul_precision(), b.cudnn.allow_tf32
+    try:
+        torch.set_float32_matmul_precision("highest")
+        b.cudnn.allow_tf32 = False
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        b.cudnn.allow_tf32 = convolutions
+
+
+@contextmanager
+def alone(device: torch.device | None = None, dtype: torch.dtype | None = None):
+    """What a caller has switched on is off in the block, and on again behind it.
+
+    That is: autocast, inference mode, deterministic algorithms, rounded products, the default dtype (``dtype`` or
+    float32 instead) and the default device (``device`` or the CPU instead).
+    """
+    where = torch.device("cpu") if device is None else device
+    with ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        for kind in {"cpu", where.type}:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_dtype() != (dtype or torch.float32):
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(dtype or torch.float32)
+        if torch.get_default_device().type != where.type:
+            stack.enter_context(where)
+        if torch.are_deterministic_algorithms_enabled():
+            warns = torch.is_deterministic_algorithms_warn_only_enabled()
+            stack.callback(torch.use_deterministic_algorithms, True, warn_only=warns)
+            torch.use_deterministic_algorithms(False)
+        stack.enter_context(full_precision())
+        yield
+
+
+@contextmanager
+def measuring(n: int, device: torch.device | None = None, dtype: torch.dtype | None = None):
+    """As `threads_for`, and `alone`: a measure does not depend on what its surroundings have switched on."""
+    with threads_for(n) as lanes, alone(device, dtype):
+        yield lanes
 
 
 def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int) -> None:

@@ -15,9 +15,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from labsupport.engine.stacked import ONE_SAMPLE, Layout
+from labsupport.engine.layout import Layout
+from labsupport.engine.stacked import ONE_SAMPLE, Stacked
 
 _aten = torch.ops.aten
+
+
+class WrittenOut(Stacked):
+    """A chain of blocks: `logits` and `value_and_gradient` without a graph; where one is needed, as `Stacked`."""
+
+    name = "written out"
+
+    def __init__(self, network: nn.Sequential, blocks: tuple[Block, ...]):
+        self.network, self.layout, self.carried = network, Layout.of(network), None
+        self.blocks = blocks
+
+    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen=None, observe=None,
+               dropout=False) -> Tensor:
+        """Outputs (S, K, B), as `functional.Functional.logits`."""
+        if shared and frozen is None and observe is None and not points.requires_grad:
+            return logits(self.blocks, self.layout, points, inputs)
+        return super().logits(points, inputs, shared=shared, frozen=frozen, observe=observe)
+
+    def value_and_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy (S,) and gradient (S, n): sums for labels (B,) that all share, means for labels (S, B)."""
+        return value_and_gradient(self.blocks, self.layout, points, inputs, labels)
 
 
 class Block(NamedTuple):
@@ -39,13 +61,15 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
     (4, None)
     """
     blocks: list[Block] = []
-    for name, layer in network.named_children():
+    for name, layer in network._modules.items():
         ended = not blocks or blocks[-1].relu
         if isinstance(layer, nn.Flatten) and not blocks:
             continue
+        elif isinstance(layer, nn.Identity):
+            continue
         elif isinstance(layer, nn.Linear) and layer.bias is not None:
             blocks.append(Block(f"{name}.weight", f"{name}.bias"))
-        elif isinstance(layer, nn.BatchNorm1d) and not ended and not blocks[-1].norm and not layer.track_running_stats:
+        elif isinstance(layer, nn.BatchNorm1d) and not ended and not blocks[-1].norm and layer.bias is not None:
             blocks[-1] = blocks[-1]._replace(scale=f"{name}.weight", shift=f"{name}.bias", norm=layer)
         elif isinstance(layer, nn.ReLU) and not ended:
             blocks[-1] = blocks[-1]._replace(relu=True)

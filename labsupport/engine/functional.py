@@ -1,0 +1,195 @@
+"""Any module as a function of x: `torch.func.functional_call`, one model after another.
+
+The module is copied once and put into evaluation mode, so that dropout is off and nothing of the caller's is touched.
+Whose statistics batch norm uses is decided where it is called: a `Norms` stands between the module and torch's
+``batch_norm``, whatever layer the call comes from, and counts the calls. So a layer that is used twice has two
+statistics, and running ones are never updated.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from labsupport.engine.layout import Layout, trained
+
+#: Statistics of one batch norm for S models: mean (S, C) and biased variance (S, C).
+Statistics = tuple[Tensor, Tensor]
+#: What batch norm says to a batch of one.
+ONE_SAMPLE = "Batch norm needs at least 2 samples in a batch to form a variance; this batch has 1."
+
+
+class NothingCarried(ValueError):
+    """A batch norm without running statistics that is asked for them."""
+
+    def __init__(self, layer: str):
+        super().__init__(f"{layer} carries no running statistics. Use statistics='batch', or objective.frozen_at(x), "
+                         "which measures them at x.")
+
+
+class Norms(TorchFunctionMode):
+    """Batch norm's statistics while a network is called: the batch's own, those it carries, or ``frozen`` ones.
+
+    ``frozen`` and ``observe`` are {number of the call, as text: (mean (C,), variance (C,))}; the second receives them.
+    """
+
+    def __init__(self, *, carried: bool = False, frozen: dict | None = None, observe: dict | None = None):
+        super().__init__()
+        self.carried, self.frozen, self.observe = carried, frozen, observe
+        self.calls = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function is F.batch_norm:
+            return self._batch_norm(*args, **kwargs)
+        if function is F.instance_norm and not self.carried:
+            return self._instance_norm(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    def _batch_norm(self, h, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+        name = str(self.calls)
+        self.calls += 1
+        if self.frozen is not None:
+            mean, variance = self.frozen[name]
+            return F.batch_norm(h, mean, variance, weight, bias, False, 0.0, eps)
+        if self.carried and self.observe is None:
+            if running_mean is None:
+                raise NothingCarried(f"Batch norm number {self.calls}")
+            return F.batch_norm(h, running_mean, running_var, weight, bias, False, 0.0, eps)
+        if h.numel() // h.shape[1] < 2:
+            raise ValueError(ONE_SAMPLE)
+        if self.observe is not None:
+            axes = [d for d in range(h.dim()) if d != 1]
+            variance, mean = torch.var_mean(h.detach(), axes, correction=0)
+            self.observe[name] = (mean, variance)
+        return F.batch_norm(h, None, None, weight, bias, True, 0.0, eps)
+
+    @staticmethod
+    def _instance_norm(h, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True,
+                       momentum=0.1, eps=1e-5):
+        return F.instance_norm(h, None, None, weight, bias, True, 0.0, eps)
+
+
+class Functional:
+    """Any module at S points, one after another.
+
+    Parameters
+    ----------
+    network
+        Copied; its parameters that require a gradient are x, all else is held as it is now.
+    carried
+        Whether batch norm uses the running statistics that the module carries, or each batch's own.
+    """
+
+    name = "functional"
+
+    def __init__(self, network: nn.Module, *, carried: bool, device: torch.device, dtype: torch.dtype):
+        self.layout, self.carried = Layout.of(network), carried
+        self.source = private_copy(network)
+        self.module = held_as(self.source, device, dtype).eval()
+        self.spare: list[nn.Module] = []
+
+    @contextmanager
+    def borrowed(self):
+        """A module for this thread alone: `functional_call` puts x into it for the time of a call."""
+        module = self.spare.pop() if self.spare else copy.deepcopy(self.module)
+        try:
+            yield module
+        finally:
+            self.spare.append(module)
+
+    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
+               observe: dict[str, Statistics] | None = None, dropout: Sequence[torch.Generator] | None = None) -> Tensor:
+        """Outputs with the samples last: (S, K, B) from points (S, n).
+
+        ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...). ``frozen`` holds (mean,
+        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout``, a generator
+        a model, the network drops as in training.
+        """
+        rows, seen = [], []
+        for s, point in enumerate(points):
+            held = frozen and {name: tuple(one[s if len(one) > 1 else 0] for one in pair) for name, pair in frozen.items()}
+            mode = Norms(carried=self.carried, frozen=held, observe=None if observe is None else {})
+            at = self.layout.split_one(point)
+            with self.borrowed() as module, drawing(module, dropout and dropout[s]), mode:
+                out = torch.func.functional_call(module, at, (inputs if shared else inputs[s],))
+            rows.append(out.movedim(0, -1))  # (B, K) -> (K, B)
+            seen.append(mode.observe)
+        if observe is not None:
+            for name in seen[0]:
+                observe[name] = tuple(torch.stack(moments) for moments in zip(*(one[name] for one in seen)))
+        return torch.stack(rows)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Functional:
+        """The same network with its held tensors in another precision."""
+        other = copy.copy(self)
+        other.module, other.spare = held_as(self.source, device, dtype).eval(), []
+        return other
+
+
+def private_copy(network: nn.Module) -> nn.Module:
+    """The module without the numbers that x replaces: a change of either never reaches the other.
+
+    Where a number of x stood, a placeholder without values stands, so what still refers to it fails aloud.
+
+    Raises
+    ------
+    TypeError
+        Something in the module cannot be copied, or calls the module from outside.
+    """
+    memo = {id(p): nn.Parameter(torch.empty_like(p, device="meta")) for _, p in trained(network)}
+    for module in network.modules():
+        for value in vars(module).values():  # weight_norm and prune leave their last product there
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                memo[id(value)] = value.detach().clone()
+    try:
+        made = copy.deepcopy(network, memo)
+    except Exception as error:
+        raise TypeError(f"The network ({type(network).__name__}) cannot be copied: {error}. "
+                        "Keep locks, files and generators out of the module.") from error
+    return made
+
+
+def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """A private copy whose held tensors (frozen parameters, buffers, plain attributes) lie there, in that precision."""
+    made = private_copy(network)
+
+    def moved(value):
+        if not isinstance(value, Tensor) or value.is_meta:
+            return value
+        found = value.detach().to(device, dtype if value.is_floating_point() else value.dtype)
+        return nn.Parameter(found, requires_grad=False) if isinstance(value, nn.Parameter) else found
+
+    for module in made.modules():
+        for group in (module._parameters, module._buffers, vars(module)):
+            for name, value in list(group.items()):
+                if isinstance(value, Tensor):
+                    group[name] = moved(value)
+    return made
+
+
+@contextmanager
+def drawing(module: nn.Module, generator: torch.Generator | None):
+    """In the block dropout is on and draws from ``generator`` alone; nothing happens without one.
+
+    Torch's dropout knows torch's own generator only, so for the block that one takes this one's state, and gives it back.
+    """
+    if generator is None:
+        yield
+        return
+    cuda = generator.device.type == "cuda"
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[generator.device] if cuda else []))
+        state = generator.get_state()
+        torch.cuda.set_rng_state(state, generator.device) if cuda else torch.set_rng_state(state)
+        stack.callback(module.eval)
+        for part in module.modules():
+            part.training = not isinstance(part, nn.modules.batchnorm._NormBase)
+        yield
+        generator.set_state(torch.cuda.get_rng_state(generator.device) if cuda else torch.get_rng_state())
