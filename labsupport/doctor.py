@@ -12,6 +12,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from labsupport.settings import environment
+
 LIBRARIES = ["torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "ipywidgets", "IPython", "ipykernel", "mnist1d"]
 #: What is set in the environment and changes what the package does, or how fast.
 SETTINGS = ["LABSUPPORT_SCALE", "LABSUPPORT_WORKERS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"]
@@ -28,7 +30,7 @@ def report() -> str:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processor": f"{processor()}, {os.cpu_count()} cores, {memory()} of memory",
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
-        "set here": ", ".join(f"{name}={os.environ[name]}" for name in SETTINGS if os.environ.get(name)) or "nothing",
+        "set here": ", ".join(f"{name}={value}" for name, value in environment.said(SETTINGS).items()) or "nothing",
         "front end": front_end(),
         "results": state(cache.folder()),
         "data": state(data.folder()),

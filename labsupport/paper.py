@@ -1,6 +1,7 @@
 """The published numbers, to set beside ours: Keskar et al. 2017 (arXiv 1609.04836), and two replies.
 
-Every function returns a new tidy DataFrame. **Printed** numbers stand in the paper's tables. **Digitized** numbers were
+Every function returns a new tidy DataFrame whose first columns are those of our own tables, network and dataset, so that
+they can be joined. **Printed** numbers stand in the paper's tables. **Digitized** numbers were
 read off the vector graphics of its figures and are approximate: accuracies to about 0.1 points. Spreads are standard deviations over five runs.
 """
 
@@ -14,7 +15,16 @@ import pandas as pd
 
 from labsupport.errors import choose
 
-NETWORKS = ("F1", "F2", "C1", "C2", "C3", "C4")
+#: {network: its data set}, both by the names that they have in `networks.REGISTRY` and `data.NAMES`.
+DATASETS = {
+    "F1": "mnist",
+    "F2": "timit",
+    "C1": "cifar10",
+    "C2": "cifar10",
+    "C3": "cifar100",
+    "C4": "cifar100",
+}
+NETWORKS = tuple(DATASETS)
 
 #: ||x_SB - x0|| / ||x_LB - x0|| lies between these two (the paper's text, printed).
 DISTANCE_RATIO = (3, 10)
@@ -32,19 +42,25 @@ def table1() -> pd.DataFrame:
     shallow = "2 x [conv 5x5x64, BN, ReLU, max-pool 3x3 stride 2], 384, 192 [BN, ReLU, dropout .5]"
     deep = "3x3 convs 2x64, 2x128, 3x256, 3x512, 3x512 [BN, ReLU], max-pool 2 after each stack, 512"
     rows = [
-        ("F1", "MNIST", 60_000, 10_000, 10, 256, 6_000, "5 x [512, BN, ReLU]", 1_462_794),
-        ("F2", "TIMIT", 721_329, 310_621, 1_973, 256, 72_133, "7 x [512, BN, ReLU]", 2_780_085),
-        ("C1", "CIFAR-10", 50_000, 10_000, 10, 256, 5_000, shallow, 1_757_834),
-        ("C2", "CIFAR-10", 50_000, 10_000, 10, 256, 5_000, deep, 14_991_946),
-        ("C3", "CIFAR-100", 50_000, 10_000, 100, 256, 5_000, shallow, 1_775_204),
-        ("C4", "CIFAR-100", 50_000, 10_000, 100, 256, 5_000, deep, 15_038_116),
+        ("F1", 60_000, 10_000, 10, 256, 6_000, "5 x [512, BN, ReLU]", 1_462_794),
+        ("F2", 721_329, 310_621, 1_973, 256, 72_133, "7 x [512, BN, ReLU]", 2_780_085),
+        ("C1", 50_000, 10_000, 10, 256, 5_000, shallow, 1_757_834),
+        ("C2", 50_000, 10_000, 10, 256, 5_000, deep, 14_991_946),
+        ("C3", 50_000, 10_000, 100, 256, 5_000, shallow, 1_775_204),
+        ("C4", 50_000, 10_000, 100, 256, 5_000, deep, 15_038_116),
     ]
-    return pd.DataFrame(rows, columns=["network", "dataset", "train_size", "test_size", "classes", "small_batch",
-                                       "large_batch", "layers", "parameters"])
+    columns = ["network", "train_size", "test_size", "classes", "small_batch", "large_batch", "layers", "parameters"]
+    return _with_datasets(pd.DataFrame(rows, columns=columns))
+
+
+def _with_datasets(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with each network's data set in the second column."""
+    table.insert(1, "dataset", table["network"].map(DATASETS))
+    return table
 
 
 def table2() -> pd.DataFrame:
-    """Accuracy of small and large batches (Table 2, printed, percent): network, batch (SB, LB), split, mean, std.
+    """Accuracy of small and large batches (Table 2, printed, percent): network, dataset, batch (SB, LB), split, mean, std.
 
     >>> t = table2()
     >>> t[(t.network == "F1") & (t.split == "test")]["mean"].tolist()            # SB, LB
@@ -59,18 +75,20 @@ def table2() -> pd.DataFrame:
         "C4": [(99.10, 1.23), (99.57, 1.84), (63.08, .5), (57.81, .17)],
     }
     columns = [("train", "SB"), ("train", "LB"), ("test", "SB"), ("test", "LB")]
-    return pd.DataFrame([{"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
-                         for network, row in published.items() for (split, batch), (mean, std) in zip(columns, row)])
+    return _with_datasets(pd.DataFrame([
+        {"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
+        for network, row in published.items() for (split, batch), (mean, std) in zip(columns, row)]))
 
 
 def _sharpness(published: dict) -> pd.DataFrame:
     columns = [("SB", 1e-3), ("LB", 1e-3), ("SB", 5e-4), ("LB", 5e-4)]
-    return pd.DataFrame([{"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
-                         for network, row in published.items() for (batch, epsilon), (mean, std) in zip(columns, row)])
+    return _with_datasets(pd.DataFrame([
+        {"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
+        for network, row in published.items() for (batch, epsilon), (mean, std) in zip(columns, row)]))
 
 
 def table3() -> pd.DataFrame:
-    """Sharpness in full space (Table 3, printed, percent, Metric 2.1): network, batch (SB, LB), epsilon, mean, std.
+    """Sharpness in full space (Table 3, printed, percent, Metric 2.1): network, dataset, batch (SB, LB), epsilon, mean, std.
 
     >>> t = table3().query("network == 'C1' and epsilon == 1e-3").set_index("batch")["mean"]
     >>> round(t["LB"] / t["SB"])                                                  # compare ratios, not values
@@ -105,7 +123,7 @@ def table4() -> pd.DataFrame:
 def appendix_e() -> pd.DataFrame:
     """Attempts to rescue large batches (appendix E, printed, percent).
 
-    Columns: network; remedy (augmented, conservative); batch (SB, LB); quantity (test_accuracy, sharpness); epsilon,
+    Columns: network; dataset; remedy (augmented, conservative); batch (SB, LB); quantity (test_accuracy, sharpness); epsilon,
     NaN for accuracies; mean; std. Sharpness is given for LB only, augmentation for the convolutional networks only.
     *Augmented* is flips, rotations up to 10 degrees and shifts up to a fifth of the size. *Conservative* is
     lambda = 1e-3 and three ADAM steps a batch. Augmented C2 and C4 LB and conservative F1 LB beat SB, still sharp.
@@ -130,11 +148,11 @@ def appendix_e() -> pd.DataFrame:
     }
     large = [("LB", "test_accuracy", None), ("LB", "sharpness", 1e-3), ("LB", "sharpness", 5e-4)]
     tables = [("augmented", augmented, [("SB", "test_accuracy", None), *large]), ("conservative", conservative, large)]
-    return pd.DataFrame([
+    return _with_datasets(pd.DataFrame([
         {"network": network, "remedy": remedy, "batch": batch, "quantity": quantity, "epsilon": epsilon, "mean": mean,
          "std": std}
         for remedy, published, columns in tables for network, row in published.items()
-        for (batch, quantity, epsilon), (mean, std) in zip(columns, row)]).astype({"epsilon": float})
+        for (batch, quantity, epsilon), (mean, std) in zip(columns, row)]).astype({"epsilon": float}))
 
 
 # -- figures, digitized --------------------------------------------------------------------------------------------
@@ -175,7 +193,7 @@ def about() -> str:
 
 
 def figure(number: int) -> pd.DataFrame:
-    """All digitized curves of one figure, in long form: network, name, the horizontal axis, value.
+    """All digitized curves of one figure, in long form: network, dataset, name, the horizontal axis, value.
 
     2: (SB, LB)_(train, test)_accuracy along training, percent; F2 and C1, by ``epoch``.
     3: (train, test)_(loss, accuracy) on the line from an SB minimum (alpha 0) to an LB one (alpha 1); by ``alpha``.
@@ -193,7 +211,7 @@ def figure(number: int) -> pd.DataFrame:
     choose("digitized figure", number, AXES)
     rows = [pd.DataFrame({"network": network, "name": name, AXES[number]: x, "value": [float(v) for v in value]})
             for (its, network, name), (x, value) in _curves().items() if its == number]
-    return pd.concat(rows, ignore_index=True)
+    return _with_datasets(pd.concat(rows, ignore_index=True))
 
 
 def curve(number: int, network: str, name: str) -> pd.DataFrame:
@@ -218,7 +236,7 @@ def curve(number: int, network: str, name: str) -> pd.DataFrame:
 
 
 def hoffer() -> pd.DataFrame:
-    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better": network, method, value.
+    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better": network, dataset, method, value.
 
     The networks are Keskar's. Methods, each added to the one before: SB; LB; +LR, the rate times sqrt(B_LB / B_SB); +GBN,
     ghost batch norm of 128 samples; +RA, regime adaptation, as many updates as SB.
@@ -229,8 +247,9 @@ def hoffer() -> pd.DataFrame:
     published = {"F1": [98.27, 97.05, 97.55, 97.60, 98.53], "C1": [87.80, 83.95, 86.15, 86.4, 88.20],
                  "C3": [61.25, 51.50, 57.38, 57.5, 63.20]}
     methods = ["SB", "LB", "+LR", "+GBN", "+RA"]
-    return pd.DataFrame([{"network": network, "method": method, "value": value}
-                         for network, row in published.items() for method, value in zip(methods, row)])
+    return _with_datasets(pd.DataFrame([
+        {"network": network, "method": method, "value": value}
+        for network, row in published.items() for method, value in zip(methods, row)]))
 
 
 def goyal() -> pd.DataFrame:

@@ -4,9 +4,10 @@ import json
 from importlib import resources
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from labsupport import paper
+from labsupport import Problem, data, networks, paper
 from labsupport.errors import UnknownName
 
 
@@ -14,6 +15,20 @@ def test_every_table_has_all_six_networks_and_no_holes():
     for table, rows in ((paper.table2(), 24), (paper.table3(), 24), (paper.table4(), 24)):
         assert len(table) == rows and set(table.network) == set(paper.NETWORKS)
         assert table.notna().all().all() and set(table.batch) == {"SB", "LB"}
+
+
+def test_every_table_can_be_joined_with_ours_by_network_and_data_set():
+    tables = [paper.table1(), paper.table2(), paper.table3(), paper.table4(), paper.appendix_e(), paper.hoffer(), paper.figure(3)]
+    for table in tables:
+        assert table.columns[:2].tolist() == ["network", "dataset"] and set(table.dataset) <= set(data.NAMES)
+        for network, found in table.groupby("network"):
+            assert found.dataset.unique().tolist() == [networks.REGISTRY[network].dataset]
+
+
+def test_a_table_of_ours_joined_with_table_3_stands_beside_the_published_value():
+    ours = pd.DataFrame([{**Problem("C1", "cifar10", 10_000).names, "batch": "LB", "epsilon": 1e-3, "sharpness": 500.0}])
+    beside = ours.merge(paper.table3(), on=["network", "dataset", "batch", "epsilon"])
+    assert beside["mean"].tolist() == [707.23] and beside.sharpness.tolist() == [500.0]
 
 
 @pytest.mark.parametrize(

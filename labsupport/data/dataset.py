@@ -67,7 +67,7 @@ class Dataset:
             self._set(f"y_{part}", y)
         self._fit_together()
         if self.origin is not None and self.origin != self.key:
-            self._set("edition", f"{self.edition}, changed")
+            self._set("edition", f"{self.edition.removesuffix(', changed')}, changed")
             self._set("origin", self.key)
 
     def _set(self, name: str, value: object) -> None:

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shutil
+import struct
 import tempfile
 import zipfile
 from pathlib import Path
@@ -100,7 +101,7 @@ def _sounds(where: Path) -> dict[str, np.ndarray]:
             continue
         try:
             rate, samples = wavfile.read(file)
-        except (ValueError, OSError, EOFError, TypeError, IndexError, MemoryError) as error:
+        except (ValueError, OSError, EOFError, TypeError, IndexError, MemoryError, struct.error) as error:
             raise ValueError(f"{file} cannot be read as a recording: {error}. {again}") from error
         if rate != RATE:
             raise ValueError(f"{file} has {rate:,} samples a second; recordings of {RATE:,} are needed. {again}")
@@ -129,7 +130,7 @@ def fetch() -> Path:
             # The archive is packed anew by its host now and then, so its content is checked below instead.
             path = pooch.retrieve(URL, known_hash=None, fname="fsdd.zip", path=scratch, downloader=get)
             sounds = _unpacked(Path(path))
-        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, KeyError, struct.error) as error:
             raise DataUnavailable(
                 f"FSDD is not in {folder()} and could not be fetched from {URL}: {error}. Try again later, or {put}"
             ) from error

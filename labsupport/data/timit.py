@@ -14,6 +14,7 @@ How this differs from the paper's pipeline (Kaldi's TIMIT recipe, as far as the 
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,10 @@ def _sentences(root: Path, part: str) -> list[tuple[Path, Path]]:
         raise ValueError(
             f"{speaker / stem.upper()} lacks its .{lacks} file, as do {len(lonely) - 1} others. Copy the corpus whole."
         )
-    return [(sounds[name], phones[name]) for name in sorted(sounds) if not name[1].startswith("sa")]
+    kept = [(sounds[name], phones[name]) for name in sorted(sounds) if not name[1].startswith("sa")]
+    if not kept:
+        raise ValueError(f"{where} holds no sentences but SA1 and SA2. Copy the corpus whole.")
+    return kept
 
 
 # -- one sentence ----------------------------------------------------------------------------------
@@ -170,7 +174,7 @@ def read_sound(path: Path) -> tuple[int, np.ndarray]:
             rate, samples = _sphere(content)
         else:
             rate, samples = wavfile.read(io.BytesIO(content))
-    except (ValueError, KeyError, IndexError, EOFError, TypeError, OSError) as error:
+    except (ValueError, KeyError, IndexError, EOFError, TypeError, OSError, struct.error) as error:
         raise ValueError(f"{path} cannot be read as a recording: {error}. Copy the original there.") from error
     if samples.dtype != np.int16 or samples.ndim != 1 or len(samples) == 0:
         raise ValueError(f"{path} holds {samples.dtype} {samples.shape}; int16 samples of one channel are needed.")

@@ -20,6 +20,11 @@ def _given(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
+def said(names: list[str]) -> dict[str, str]:
+    """{name: value} of those variables that are set, for a report."""
+    return {name: _given(name) for name in names if _given(name)}
+
+
 def cache_home() -> Path:
     """The user's folder for what may be deleted at any time, absolute.
 
@@ -38,9 +43,10 @@ def _system_cache() -> Path:
     usual = Path(os.path.expanduser("~/.cache"))
     try:
         import platformdirs
-    except ImportError:  # a bare machine with little more than torch
+
+        found = Path(platformdirs.user_cache_dir())
+    except (ImportError, RuntimeError):  # a bare machine with little more than torch; nobody's home
         return usual
-    found = Path(platformdirs.user_cache_dir())
     return found if found.is_absolute() else usual  # it takes a relative XDG_CACHE_HOME as it is
 
 
