@@ -15,7 +15,7 @@ from pathlib import Path
 import nbval.kernel
 import pytest
 
-from tools import execute
+from tools import execute, files, isolation
 
 ROOT = Path(__file__).resolve().parent
 
@@ -26,7 +26,10 @@ _shell = get_ipython()
 _shell.events.register("pre_run_cell", lambda info: setattr(_shell, "cell_running", info.raw_cell))
 _shell.displayhook.quiet = lambda: _shell.displayhook.semicolon_at_end_of_expression(_shell.cell_running)
 """
-PATIENCE = 15 * 60  # seconds the gathering chapter waits for the others before it goes on without them
+CHAPTERS_STORE = "COURSE_TEST_STORE"  # `python -m tools test` names a fresh folder there
+PATIENCE = (
+    15 * 60
+)  # seconds the gathering chapter waits for the others before it goes on without them
 
 
 def pytest_addoption(parser):
@@ -40,23 +43,46 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Give kernels and workers their environment, and this run its own folder."""
     start = nbval.kernel.start_new_kernel
-    nbval.kernel.start_new_kernel = lambda *args, **options: execute.once_more(lambda: start(*args, **options))
+    nbval.kernel.start_new_kernel = lambda *args, **options: execute.once_more(
+        lambda: start(*args, **{"env": chapters_environment(), **options})
+    )
     if hasattr(config, "workerinput"):
         return
     config.run_folder = Path(tempfile.mkdtemp(prefix="test-run-"))
+    isolation.isolate(
+        config.run_folder, ROOT
+    )  # no settings of this user change a chapter or a test
+    if os.environ.get("LABSUPPORT_TEST_RUN"):  # tests that a test runs: not with its store
+        os.environ.pop(CHAPTERS_STORE, None)
     os.environ["LABSUPPORT_TEST_RUN"] = str(config.run_folder)
-    if not config.getoption("--keep-store"):
+    if config.getoption("--keep-store"):
+        os.environ.pop(CHAPTERS_STORE, None)
+    else:
         os.environ["LABSUPPORT_STORE"] = str(config.run_folder / "store")
-    profile = config.run_folder / "ipython" / "profile_default"  # kernels start without this user's own settings
+        given = Path(os.environ.setdefault(CHAPTERS_STORE, os.environ["LABSUPPORT_STORE"]))
+        if left := [path.name for path in given.glob("*") if path.name != files.MARK]:
+            pytest.exit(
+                f"The tests start from an empty store, and {given} holds {left[0]}.", returncode=2
+            )
+    profile = Path(os.environ["IPYTHONDIR"]) / "profile_default"
     (profile / "startup").mkdir(parents=True)
     (profile / "startup" / "semicolon.py").write_text(STARTUP)
-    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
-    os.environ["IPYTHONDIR"] = str(profile.parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    (profile / "ipython_kernel_config.py").write_text(
+        "get_config().IPKernelApp.log_level = 'ERROR'\n"
+    )
     os.environ["LABSUPPORT_SCALE"] = "laptop"  # what the committed outputs were made at
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
     os.environ["OMP_NUM_THREADS"] = "1"  # two chapters at a time, one core each
     os.environ["LABSUPPORT_WORKERS"] = "1"
+
+
+def chapters_environment() -> dict[str, str]:
+    """What a chapter's kernel gets: ours, with the store that `make book` may read afterwards.
+
+    Unit tests have another one, since they store what they have spoiled.
+    """
+    store = os.environ.get(CHAPTERS_STORE) or os.environ.get("LABSUPPORT_STORE")
+    return {**os.environ, **({"LABSUPPORT_STORE": store} if store else {})}
 
 
 def pytest_unconfigure(config):
@@ -66,7 +92,7 @@ def pytest_unconfigure(config):
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    """The smallest scale, one process, and one run store for all tests that ask for it: what one trains, another reads."""
+    """The smallest scale, one process, and one run store for all tests that ask for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABSUPPORT_SCALE", "smoke")
         patch.setenv("LABSUPPORT_WORKERS", "1")
@@ -109,8 +135,12 @@ def pytest_xdist_make_scheduler(config, log):
         def _assign_work_unit(self, node):
             head = next(iter(self.workqueue))
             if gathers(chapter_of(head)) and len(self.workqueue) > 1:
-                running = (scope for units in self.assigned_work.values() for scope, unit in units.items()
-                           if chapter_of(scope) and not all(unit.values()))
+                running = (
+                    scope
+                    for units in self.assigned_work.values()
+                    for scope, unit in units.items()
+                    if chapter_of(scope) and not all(unit.values())
+                )
                 if any(running):
                     self.workqueue.move_to_end(head)
                     super()._assign_work_unit(node)

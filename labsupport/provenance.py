@@ -19,22 +19,25 @@ from labsupport.settings import environment
 FOLDER = Path(__file__).resolve().parent / "results"
 
 
+def commit(folder: Path = FOLDER) -> str:
+    """The commit of the sources; "unknown" without git, outside a clone, or where git ignores them."""
+    try:
+        asked = ["git", "log", "-1", "--format=%h", "--", str(folder)]  # empty for files that git does not track
+        found = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+        asked = ["git", "rev-parse", "--short", "HEAD"]
+        head = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return "unknown"
+    return head if found and head else "unknown"
+
+
 def here(**about) -> dict:
     """Date, commit, kind of machine and versions, and what else is to be known ``about`` the measurement."""
     cores = os.cpu_count()
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
-    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": _commit(),
+    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": commit(),
             "machine": machine, "scale": environment.scale(), "labsupport": __version__, "torch": torch.__version__,
             "python": platform.python_version(), **about}
-
-
-def _commit() -> str:
-    """The commit of the clone that this runs in; "unknown" in a zip without git, or where there is no git."""
-    try:
-        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return git.stdout.strip() or "unknown"
 
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:

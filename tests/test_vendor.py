@@ -1,13 +1,14 @@
 """The scripts of the pages: fetched once, checked always, and said plainly when they cannot be had."""
 
 import io
-import subprocess
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import requests
 
-from tools import vendor
+from tools import arguments, files, vendor
 
 
 def packed(**files: str) -> bytes:
@@ -26,28 +27,31 @@ PACKAGE = vendor.Package("@scope/thing", "1.0.0", vendor.digest(ARCHIVE), ("want
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
+    """An empty cache, and a registry that has the archive."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(vendor, "download", lambda package: ARCHIVE)
-    monkeypatch.setattr(vendor, "npm_pack", fails(OSError("npm is not there")))
+    serve(monkeypatch, ARCHIVE)
 
 
-def fails(error):
-    def source(package):
-        raise error
+def serve(monkeypatch, answer: bytes | Exception) -> None:
+    """Let the registry answer with these bytes, or fail."""
 
-    source.__name__ = "npm_pack"
-    return source
+    def download(url, output_file, pooch):
+        if isinstance(answer, Exception):
+            raise answer
+        Path(output_file).write_bytes(answer)
+
+    monkeypatch.setattr(vendor.pooch, "HTTPDownloader", lambda **options: download)
 
 
 def test_takes_the_files_that_are_wanted_and_keeps_the_archive(tmp_path, monkeypatch):
     folder = vendor.unpack(PACKAGE, tmp_path / "offline")
     assert folder.name == "thing" and [file.name for file in folder.iterdir()] == ["wanted.js"]
-    monkeypatch.setattr(vendor, "download", fails(OSError("no network")))
+    serve(monkeypatch, requests.ConnectionError("no network"))
     assert (vendor.unpack(PACKAGE, tmp_path / "again") / "wanted.js").read_text() == "1"
 
 
 def test_an_altered_archive_is_refused_and_not_kept(monkeypatch):
-    monkeypatch.setattr(vendor, "download", lambda package: packed(wanted="evil"))
+    serve(monkeypatch, packed(wanted="evil"))
     with pytest.raises(vendor.Unavailable, match="not the one that was pinned"):
         vendor.fetch(PACKAGE)
     assert not list(vendor.cache().glob("*"))
@@ -61,17 +65,27 @@ def test_a_damaged_archive_in_the_cache_is_fetched_again():
 
 
 def test_without_network_the_message_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(vendor, "download", fails(OSError("no route to host")))
-    with pytest.raises(
-        vendor.Unavailable, match=r"@scope/thing 1\.0\.0.*no route to host.*put thing-1\.0\.0\.tgz into"
-    ):
+    serve(monkeypatch, requests.ConnectionError("no route to host"))
+    expected = r"@scope/thing 1\.0\.0.*no route to host.*put thing-1\.0\.0\.tgz into"
+    with pytest.raises(vendor.Unavailable, match=expected):
         vendor.fetch(PACKAGE)
 
 
-def test_npm_is_asked_when_the_registry_does_not_answer(monkeypatch):
-    monkeypatch.setattr(vendor, "download", fails(OSError("certificate")))
-    monkeypatch.setattr(vendor, "npm_pack", lambda package: ARCHIVE)
+def test_a_cache_that_cannot_be_written_costs_a_line_and_nothing_else(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "cache").write_text("a file where the folder would be")
     assert vendor.fetch(PACKAGE) == ARCHIVE
+    assert "thing-1.0.0.tgz is used without being kept" in capsys.readouterr().err
+
+
+def test_a_user_without_a_home_gets_the_scripts_all_the_same(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert vendor.cache() is None and vendor.fetch(PACKAGE) == ARCHIVE
 
 
 def test_a_package_without_the_wanted_files_is_refused(tmp_path):
@@ -80,9 +94,29 @@ def test_a_package_without_the_wanted_files_is_refused(tmp_path):
 
 
 def test_the_command_says_what_failed_and_fails(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(vendor, "download", fails(OSError("no route to host")))
-    assert vendor.main([str(tmp_path / "vendor")]) == 1
-    assert "no route to host" in capsys.readouterr().err
+    serve(monkeypatch, requests.ConnectionError("no route to host"))
+    assert arguments.told(lambda: vendor.main([str(tmp_path / "vendor")])) == 2
+    said = capsys.readouterr().err
+    assert "no route to host" in said and said.count("\n") == 1
+
+
+def test_a_folder_of_the_readers_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(vendor, "BOOK", (PACKAGE,))
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter.tex").write_text("years of work")
+    with pytest.raises(files.Refused, match="was not made by this tool"):
+        vendor.main([str(thesis)])
+    assert (thesis / "chapter.tex").read_text() == "years of work"
+
+
+def test_a_folder_that_is_filled_already_asks_nobody(tmp_path, monkeypatch):
+    monkeypatch.setattr(vendor, "BOOK", (PACKAGE,))
+    vendor.fill(tmp_path / "vendor")
+    monkeypatch.setattr(vendor, "fetch", None)
+    assert (
+        vendor.fill(tmp_path / "vendor") / "html" / "offline" / "thing" / "wanted.js"
+    ).read_text() == "1"
 
 
 def test_the_registry_of_this_machine_is_used(tmp_path, monkeypatch):
@@ -97,8 +131,7 @@ def test_the_registry_of_this_machine_is_used(tmp_path, monkeypatch):
     assert vendor.registry() == "https://other.example/"
 
 
-def test_npm_that_fails_counts_as_no_answer(monkeypatch):
-    monkeypatch.setattr(vendor, "download", fails(OSError("down")))
-    monkeypatch.setattr(vendor, "npm_pack", fails(subprocess.CalledProcessError(1, "npm")))
-    with pytest.raises(vendor.Unavailable):
-        vendor.fetch(PACKAGE)
+def test_every_archive_is_pinned_by_its_whole_hash():
+    packages = (*vendor.BOOK, vendor.AXE)
+    assert [package.name for package in packages][-1] == "axe-core" and len(packages) == 4
+    assert all(len(bytes.fromhex(package.sha512)) == 64 for package in packages)

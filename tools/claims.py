@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import sys
 
-from tools import notebooks, skeleton
-from tools.execute import ROOT
+from tools import arguments, notebooks, skeleton
+from tools.files import ROOT, write_whole
 
 COMMITTED = ROOT / "labsupport" / "results" / "claims.json"
 
@@ -33,15 +33,19 @@ def main() -> int:
     rows = check.recorded()
     rows = rows[rows.key.isin(shown) & (rows.source == "this machine")] if len(rows) else rows
     if lacking := sorted(set(shown) - set(rows["key"] if len(rows) else [])):
-        print(f"Not measured on this machine: {', '.join(lacking)}. Run: make outputs", file=sys.stderr)
+        print(
+            f"Not measured on this machine: {', '.join(lacking)}. Run: make outputs",
+            file=sys.stderr,
+        )
         return 1
     made = json.loads(rows.drop(columns="source").to_json(orient="records"))
-    COMMITTED.parent.mkdir(exist_ok=True)
-    text = json.dumps({"provenance": provenance.here(), "claims": made}, indent=1, ensure_ascii=False)
-    COMMITTED.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(
+        {"provenance": provenance.here(), "claims": made}, indent=1, ensure_ascii=False
+    )
+    write_whole(COMMITTED, text + "\n")
     print(f"{len(made)} claims, {sum(claim['held'] for claim in made)} of them held.")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

@@ -1,92 +1,72 @@
-"""Look at every link that leaves the book: is its form right, does its host answer?
+"""Ask every address in the rendered book whether it answers, with Sphinx's linkcheck.
 
-    python -m tools.links          the form of every link, and each address asked once where there is network
+    python -m tools.links
 
-A link goes to one of the hosts in `HOSTS`, over https, in the form that host's addresses have: a typo in an arXiv
-number is found without network. The book's own address stands in no source (`tools.address`).
+What no host answers, and why, is listed; the rules (what is not asked, how long to wait) stand in _config.yml. That an
+address has a possible form is checked without network, by tests/test_links.py.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import subprocess
 import sys
-import urllib.error
-import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
 
-from tools.execute import ROOT
+from tools import arguments, execute, files, published, running
+from tools.files import BUILD, ROOT, Refused
 
-#: Hosts the book may link to, and what the rest of an address must look like.
-HOSTS = {
-    "arxiv.org": r"/(abs|pdf)/\d{4}\.\d{4,5}(v\d+)?",
-    "colab.research.google.com": r"/?",
-    "github.com": r"/[\w.-]+/[\w.-]+(/\S*)?",
-    "creativecommons.org": r"/licenses/[\w.-]+/[\d.]+/(legalcode(\.\w+)?)?",
-}
-_LINK = re.compile(r"https?://[^\s)>\]\"'`|\\}]+")
-_LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1)")
+#: What linkcheck says of an address that is wrong; the rest is right, was not asked, or only moved for a while.
+WRONG = {"broken", "timeout"}
 
 
-def texts() -> dict[str, str]:
-    """{file: what a reader reads} of the pages, the chapters' Markdown and the repository's own pages."""
-    found = {}
-    for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "book").glob("*.bib"))]:
-        found[str(path.relative_to(ROOT))] = path.read_text(encoding="utf-8")
-    for path in sorted((ROOT / "book").glob("*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        found[str(path.relative_to(ROOT))] = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    return found
+def ask(pages: Path, rendering: Path) -> list[dict]:
+    """What linkcheck says of every address in the book ``pages``: filename, lineno, uri, status, info."""
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(pages),
+    ]
+    options = ["--builder", "linkcheck", "--path-output", str(rendering), "--all", "-q"]
+    running.call([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found = sorted(rendering.rglob("output.json"))
+    if not found:
+        raise Refused("The book could not be read for its links. Run: make book")
+    return [json.loads(line) for line in found[0].read_text(encoding="utf-8").splitlines()]
 
 
-def links(text: str) -> list[str]:
-    """The addresses in a text, without a sentence's own full stop, and without links to the reader's own machine."""
-    return [link.rstrip(".,;:") for link in _LINK.findall(text) if not _LOCAL.match(link) and "OWNER" not in link]
+def report(answers: Iterable[dict]) -> tuple[list[str], int]:
+    """A line for each address that is wrong, and how many were asked.
 
-
-def fault(link: str) -> str | None:
-    """What is wrong with the form of a link, or None.
-
-    >>> fault("https://arxiv.org/abs/1609.04836")
-    >>> fault("http://arxiv.org/abs/1609.04836")
-    'is not https'
-    >>> fault("https://arxiv.org/abs/16090.4836")
-    'is not the form of an address at arxiv.org'
+    Raises Refused if none answers: then this machine has no network, and nothing is known.
     """
-    if not link.startswith("https://"):
-        return "is not https"
-    host, slash, rest = link.removeprefix("https://").partition("/")
-    if host not in HOSTS:
-        return f"goes to {host}, which tools/links.py does not list"
-    return None if re.fullmatch(HOSTS[host], slash + rest) or not rest else f"is not the form of an address at {host}"
-
-
-def answer(link: str) -> str | None:
-    """Ask once; None if the page is there, else what happened. A host that refuses robots counts as there."""
-    request = urllib.request.Request(link, method="HEAD", headers={"User-Agent": "Mozilla/5.0 (link check)"})
-    try:
-        with urllib.request.urlopen(request, timeout=20):
-            return None
-    except urllib.error.HTTPError as error:
-        return None if error.code in (403, 405, 429) else f"answered {error.code}"
-    except OSError as error:
-        return f"did not answer: {error}"
+    asked = [
+        answer
+        for answer in answers
+        if answer["uri"].startswith("http") and answer["status"] != "ignored"
+    ]
+    wrong = [answer for answer in asked if answer["status"] in WRONG]
+    if asked and len(wrong) == len(asked):
+        raise Refused(
+            f"None of {len(asked)} addresses answers: this machine reaches no host, so nothing was checked."
+        )
+    return [
+        f"{one['filename']}:{one['lineno']}: {one['uri']} {one['info'] or one['status']}"
+        for one in wrong
+    ], len(asked)
 
 
 def main() -> int:
-    bad, asked = [], {}
-    for file, text in texts().items():
-        for link in links(text):
-            asked.setdefault(link, file)
-    bad += [f"{file}: {link} {fault(link)}" for link, file in asked.items() if fault(link)]
-    found = {link: answer(link) for link in asked}
-    silent = [said for said in found.values() if said and said.startswith("did not answer")]
-    if found and len(silent) == len(found):
-        print(f"No host answers from here, so only the form of {len(asked)} links was checked.")
-    else:
-        bad += [f"{asked[link]}: {link} {said}" for link, said in found.items() if said]
-    print("\n".join(bad) or f"{len(asked)} links are in order.")
-    return 1 if bad else 0
+    source = BUILD / "link-pages"
+    execute.copy_book(source)
+    published.write_into(source, published.Place.here(ROOT))
+    lines, asked = report(ask(source, files.fresh(BUILD / "linkcheck")))
+    print("\n".join(lines) or f"{asked} links are in order.")
+    return int(bool(lines))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

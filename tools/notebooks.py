@@ -1,29 +1,38 @@
 """The form every notebook shares: its metadata, its setup cell, the order of its parts.
 
-    python -m tools.notebooks new 02-generalization-gap "The generalization gap"
-    python -m tools.notebooks normalize book/02-*.ipynb
+python -m tools.notebooks new 02-generalization-gap "The generalization gap"
+python -m tools.notebooks normalize book/02-*.ipynb
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from pathlib import Path
 
-import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import arguments, normal
+from tools.files import ROOT, Refused
+from tools.normal import read, write
+
+__all__ = ["chapters", "no_chapters", "normalize", "read", "skeleton", "write"]
+
+NAME = re.compile(r"\d\d(-[a-z0-9]+)+")
 
 METADATA = {  # no accelerator: the networks are tiny, and Colab's CPU is what a reader should get
     "colab": {"provenance": []},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
-CELL_METADATA = {"tags", "cellView", "mystnb"}  # all else is a front end's own bookkeeping
 SETUP_TAGS = ["setup", "hide-input", "nbval-ignore-output"]
-PARTS = ["Paper and us", "Claims", "Exercises", "Summary", "What this does not show", "Where to go next"]
+PARTS = [
+    "Paper and us",
+    "Claims",
+    "Exercises",
+    "Summary",
+    "What this does not show",
+    "Where to go next",
+]
 
 #: `PACKAGE` is empty in what is committed; `tools.published` fills it in the copies that are published.
 SETUP_CELL = """\
@@ -71,49 +80,33 @@ def setup_cell(imports: str = IMPORTS) -> str:
 
 
 def chapters(folder: Path) -> list[Path]:
-    """The chapters in ``folder``, in the book's order."""
-    return sorted(folder.glob("[0-9][0-9]-*.ipynb"))
+    """The chapters in ``folder``, in the book's order; not a second copy that a front end made of one."""
+    extra = no_chapters(folder)
+    return [path for path in sorted(folder.glob("*.ipynb")) if path not in extra]
 
 
-def normalize(notebook) -> None:
-    """Strip what differs between two machines or front ends; keep outputs, counts and complete widget state.
+def no_chapters(folder: Path) -> dict[Path, str]:
+    """The notebooks in ``folder`` that are no chapters, each with the reason: "is a second copy of ...".
 
-    Colab writes `metadata.widgets` without state, which breaks the rendered page: such an entry is dropped.
+    Jupyter names a copy ``03-sharp-Copy1``, a file manager ``03-sharp (1)``, Colab ``Copy of 03-sharp``.
     """
-    kept = {
-        kind: entry
-        for kind, entry in notebook.metadata.get("widgets", {}).items()
-        if isinstance(entry, dict) and entry.get("state")
-    }
-    notebook.metadata = nbformat.from_dict(METADATA | ({"widgets": kept} if kept else {}))
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02d}"
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_METADATA})
-        if cell.cell_type == "code":
-            cell.outputs = merge_streams(cell.outputs)
-            for output in cell.outputs:
-                if "metadata" in output:
-                    output.metadata = nbformat.from_dict({k: v for k, v in output.metadata.items() if k != "outputId"})
-
-
-def merge_streams(outputs: list) -> list:
-    """Join consecutive pieces of one stream: where they were cut depends on the machine's pace."""
-    merged = []
-    for output in outputs:
-        before = merged[-1] if merged else None
-        if before and output.output_type == "stream" == before.output_type and output.name == before.name:
-            before.text += output.text
+    paths = sorted(folder.glob("*.ipynb"), key=lambda path: (len(path.stem), path.stem))
+    found: dict[Path, str] = {}
+    originals: list[Path] = []
+    for path in paths:
+        original = next((one for one in originals if one.stem in path.stem), None)
+        if original:
+            found[path] = f"is a second copy of {original.name}"
+        elif not NAME.fullmatch(path.stem):
+            found[path] = "is not named as a chapter, two digits and words: 02-generalization-gap"
         else:
-            merged.append(output)
-    return merged
+            originals.append(path)
+    return found
 
 
-def write(notebook, path: Path) -> None:
-    """Write ``notebook`` whole or not at all."""
-    partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+def normalize(notebook, name: str = "The notebook") -> None:
+    """Bring ``notebook`` to the chapters' form, in place. Raises Refused if it is none that can be brought to it."""
+    normal.normalize(notebook, METADATA, name)
 
 
 def skeleton(name: str, title: str):
@@ -128,14 +121,18 @@ def skeleton(name: str, title: str):
             f"{RUN_IT}"
         ),
         new_code_cell(setup_cell(), metadata={"tags": SETUP_TAGS, "cellView": "form"}),
-        new_markdown_cell("## The idea\n\nOne idea a paragraph, the concrete thing before the principle."),
+        new_markdown_cell(
+            "## The idea\n\nOne idea a paragraph, the concrete thing before the principle."
+        ),
         new_markdown_cell(
             "### Predict before you run\n\nWhat will happen?\n\n"
             "(a) nothing\n\n(b) this\n\n(c) that\n\n(d) it depends on the seed"
         ),
         new_code_cell("1 + 1  # the experiment"),
         new_markdown_cell("<details>\n<summary>Answer</summary>\n\n(b), and why.\n\n</details>"),
-        new_markdown_cell("## Paper and us\n\nOur number beside the published one, with what differs."),
+        new_markdown_cell(
+            "## Paper and us\n\nOur number beside the published one, with what differs."
+        ),
         new_markdown_cell("## Claims\n\nEach line says held or not held, with its margin."),
         new_code_cell(f'check.claim("{number}.1", "SB wins", gaps);  # see labsupport.check'),
         new_markdown_cell("## Exercises"),
@@ -144,7 +141,10 @@ def skeleton(name: str, title: str):
         cells += [
             new_markdown_cell(f"### Exercise {number}.{k}: a title\n\nThe task."),
             new_code_cell("answer = None  # your answer", metadata={"tags": ["exercise"]}),
-            new_code_cell(f'check.exercise("{number}.{k}", answer, expected=2)', metadata={"tags": ["exercise-check"]}),
+            new_code_cell(
+                f'check.exercise("{number}.{k}", answer, expected=2)',
+                metadata={"tags": ["exercise-check"]},
+            ),
             new_markdown_cell(
                 "<details>\n<summary>Hint</summary>\n\nA nudge.\n\n</details>\n\n"
                 "<details>\n<summary>Solution</summary>\n\nThe way, then the answer.\n\n</details>"
@@ -152,7 +152,9 @@ def skeleton(name: str, title: str):
         ]
     cells += [
         new_markdown_cell("## Summary\n\n- One point for each goal."),
-        new_markdown_cell("## What this does not show\n\nThe caveat, in the same breath as the claim."),
+        new_markdown_cell(
+            "## What this does not show\n\nThe caveat, in the same breath as the claim."
+        ),
         new_markdown_cell("## Where to go next\n\nThe question that is left open."),
     ]
     notebook = new_notebook(cells=cells)
@@ -161,32 +163,34 @@ def skeleton(name: str, title: str):
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments.Parser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="write an empty chapter to book/")
     new.add_argument("name", help="two digits and words, joined by hyphens: 02-generalization-gap")
     new.add_argument("title")
     tidy = commands.add_parser("normalize", help="strip what differs between machines")
-    tidy.add_argument("paths", nargs="+", type=Path)
+    tidy.add_argument("paths", nargs="+")
     given = parser.parse_args(argv)
 
     if given.command == "normalize":
-        for path in given.paths:
-            notebook = nbformat.read(path, as_version=4)
-            normalize(notebook)
+        paths = arguments.notebooks_named(given.paths)
+        tidied = [(path, read(path)) for path in paths]
+        for path, notebook in tidied:
+            normalize(notebook, path.name)
+        for path, notebook in tidied:  # all or none
             write(notebook, path)
         return 0
-    if not re.fullmatch(r"\d\d(-[a-z0-9]+)+", given.name):
-        print(f"{given.name!r} is no chapter's name. Use two digits and words: 02-generalization-gap.", file=sys.stderr)
-        return 1
+    if not NAME.fullmatch(given.name):
+        raise Refused(
+            f"{given.name!r} is no chapter's name. Use two digits and words: 02-generalization-gap."
+        )
     path = ROOT / "book" / f"{given.name}.ipynb"
     if path.exists():
-        print(f"{path.name} exists already.", file=sys.stderr)
-        return 1
+        raise Refused(f"{path.name} exists already.")
     write(skeleton(given.name, given.title), path)
     print(f"Wrote book/{path.name}. Fill it, then: make outputs NB=book/{path.name}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

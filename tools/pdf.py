@@ -10,15 +10,15 @@ if it is elsewhere) and a book rendered by `make book`.
 from __future__ import annotations
 
 import io
-import sys
 from pathlib import Path
 
 import yaml
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
+from tools import arguments
 from tools.browser import CHROMIUM, SWITCHES
-from tools.execute import ROOT
+from tools.files import ROOT, Refused
 
 PAPER = {
     "format": "A4",
@@ -42,10 +42,16 @@ OPEN = """() => {
 def pages(html: Path, contents: Path) -> list[Path]:
     """The pages of the rendered book in the order of its contents."""
     table = yaml.safe_load(contents.read_text(encoding="utf-8"))
-    entries = [{"file": table["root"]}] + [entry for part in table["parts"] for entry in part["chapters"]]
+    entries = [{"file": table["root"]}] + [
+        entry for part in table["parts"] for entry in part["chapters"]
+    ]
     found = []
     for entry in entries:
-        found += [html / f"{entry['file']}.html"] if "file" in entry else sorted(html.glob(f"{entry['glob']}.html"))
+        found += (
+            [html / f"{entry['file']}.html"]
+            if "file" in entry
+            else sorted(html.glob(f"{entry['glob']}.html"))
+        )
     return found
 
 
@@ -55,7 +61,9 @@ def print_page(browser, page: Path) -> tuple[str, bytes]:
     tab.goto(page.as_uri())
     if tab.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
         tab.wait_for_function("document.querySelector('.lab-explore')")
-        tab.wait_for_function("![...document.querySelectorAll('.lab-explore')].some(f => !f.dataset.ready)")
+        tab.wait_for_function(
+            "![...document.querySelectorAll('.lab-explore')].some(f => !f.dataset.ready)"
+        )
     tab.evaluate("() => window.MathJax?.startup?.promise")
     tab.evaluate(OPEN)
     tab.emulate_media(media="print", color_scheme="light")
@@ -85,11 +93,9 @@ def print_book(html: Path, contents: Path, title: str, target: Path) -> int:
 def main() -> int:
     html = ROOT / "_build" / "html"
     if not (html / "index.html").is_file():
-        print("There is no book yet. Run: make book", file=sys.stderr)
-        return 1
+        raise Refused("There is no book yet. Run: make book")
     if CHROMIUM is None:
-        print("Printing needs Chromium. Install Debian's chromium, or name one in CHROMIUM.", file=sys.stderr)
-        return 1
+        raise Refused("Printing needs Chromium or Chrome. Install one, or name it in CHROMIUM.")
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
     target = html.parent / "book.pdf"
     sheets = print_book(html, ROOT / "_toc.yml", title, target)
@@ -98,4 +104,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

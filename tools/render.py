@@ -10,43 +10,63 @@ command in CI; elsewhere a newer library's warning is shown and the book is ther
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tools import published, vendor
+from tools import arguments, files, published, running, vendor
 from tools.address import PUBLISHED
-from tools.execute import ROOT
+from tools.files import BUILD, ROOT, Refused
 
 
 def place_copy(source: Path, target: Path, place: published.Place, base: str = "") -> None:
-    """Copy the book in ``source`` to ``target`` with the repository's address in it, replacing what is there."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "_build"))
+    """Copy the book in ``source`` to ``target``, which must be ours or empty, with the repository's address in it."""
+    files.fresh(target)
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints", "_build", files.MARK)
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     published.write_into(target, place, base)
 
 
-def render(source: Path, output: Path, place: published.Place | None = None, *, base: str = "",
-           strict: bool = False) -> int:
+def render(
+    source: Path,
+    output: Path,
+    place: published.Place | None = None,
+    *,
+    base: str = "",
+    strict: bool = False,
+) -> int:
     """Render the book in ``source`` to ``output``/_build/html; the scripts lie beside ``source``, in `vendor`.
 
     ``strict`` makes a warning a failure, as in CI. Returns the exit code.
     """
-    if failed := vendor.main([str(source.parent / "vendor")]):
-        return failed
+    vendor.fill(source.parent / "vendor")
     place = published.Place.here() if place is None else place
     pages = source.parent / "pages"
     place_copy(source, pages, place, base)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(pages),
+    ]
     fatal = ["-W"] if strict or os.environ.get("CI") else []
-    options = ["--path-output", str(output), *fatal, "--keep-going", "--all", "-q"]
-    failed = subprocess.run([*command, *options]).returncode
-    html = output / "_build" / "html"
+    rendering = files.fresh(source.parent / "rendering")  # put in its place when it is whole
+    options = ["--path-output", str(rendering), *fatal, "--keep-going", "--all", "-q"]
+    log = source.parent / "render.log"
+    with log.open("w", encoding="utf-8") as said:
+        failed = running.call([*command, *options], stdout=said, stderr=subprocess.STDOUT)
+    words = log.read_text(encoding="utf-8", errors="replace")
+    if failed and "No space left on device" in words:
+        raise Refused(
+            "The disk is full: make room and run the command again. The chapters that were run are kept."
+        )
+    print(words, end="", file=sys.stderr if failed else sys.stdout)
     if not failed:
-        finish(html, place)
+        finish(rendering / "_build" / "html", place)
+        files.put_in_place(rendering / "_build" / "html", output / "_build" / "html")
     return failed
 
 
@@ -59,15 +79,22 @@ def finish(html: Path, place: published.Place) -> None:
     for path in html.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         if opened in text:
-            path.write_text(text.replace(f"{opened}{place.address.branch}/", f"{opened}{PUBLISHED}/"), encoding="utf-8")
+            path.write_text(
+                text.replace(f"{opened}{place.address.branch}/", f"{opened}{PUBLISHED}/"),
+                encoding="utf-8",
+            )
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base-url", default=os.environ.get("BASE_URL", ""), help="where the pages will be served")
+    parser = arguments.Parser(description=__doc__)
+    parser.add_argument(
+        "--base-url", default=os.environ.get("BASE_URL", ""), help="where the pages will be served"
+    )
     given = parser.parse_args(argv)
-    return render(ROOT / "_build" / "src", ROOT, base=given.base_url)
+    if not (BUILD / "src" / "_config.yml").is_file():
+        raise Refused("There is no book to render yet. Run: make book")
+    return render(BUILD / "src", ROOT, base=given.base_url)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

@@ -8,15 +8,13 @@ One machine and scale has one entry; measuring again replaces it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
-from tools import execute
-from tools.execute import ROOT
+from tools import arguments, execute
+from tools.files import BUILD, ROOT, Refused, write_whole
 
 COMMITTED = ROOT / "book" / "run-times.json"
 PAGE = ROOT / "book" / "run-times.md"
@@ -46,15 +44,16 @@ def measure(jobs: int, scale: str) -> dict:
     with tempfile.TemporaryDirectory(prefix="run-store-") as store:
         os.environ["LABSUPPORT_STORE"] = store
         for _ in ("first", "second"):
-            times = ROOT / "_build" / "run-times.json"
-            options = ["--copy-to", str(ROOT / "_build" / "src"), "--jobs", str(jobs), "--scale", scale]
-            if execute.main([*options, "--times", str(times)]):
-                raise SystemExit("A chapter failed, see above: nothing was recorded.")
+            times = BUILD / "run-times.json"
+            if execute.run_these(execute.copy_book(BUILD / "src"), jobs, scale, times=times):
+                raise Refused("A chapter failed, see above: nothing was recorded.")
             runs.append(json.loads(times.read_text(encoding="utf-8")))
     first, second = runs
     return {
         "provenance": first["provenance"],
-        "seconds": {name: [first["seconds"][name], second["seconds"][name]] for name in first["seconds"]},
+        "seconds": {
+            name: [first["seconds"][name], second["seconds"][name]] for name in first["seconds"]
+        },
         "wall_seconds": [first["wall_seconds"], second["wall_seconds"]],
     }
 
@@ -77,7 +76,7 @@ def page(measurements: list[dict]) -> str:
 
 
 def title(name: str) -> str:
-    """A chapter's title as it stands in its first line; of a chapter that is no longer there, its file's name in words."""
+    """A chapter's title, as its first line has it; its file's name in words if it is no longer there."""
     path = ROOT / "book" / f"{name}.ipynb"
     if not path.exists():
         return name[3:].replace("-", " ").capitalize()
@@ -107,18 +106,18 @@ def section(entry: dict) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments.Parser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure this machine first")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=arguments.jobs, default=2)
     parser.add_argument("--scale", choices=["laptop", "gpu"], default="laptop")
     given = parser.parse_args(argv)
     measurements = read()
     if given.measure:
         measurements = merge(measurements, measure(given.jobs, given.scale))
-        COMMITTED.write_text(json.dumps(measurements, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(measurements), encoding="utf-8")
+        write_whole(COMMITTED, json.dumps(measurements, indent=1) + "\n")
+    write_whole(PAGE, page(measurements))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

@@ -11,7 +11,6 @@ import ast
 import difflib
 import itertools
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from tools import notebooks
+from tools import arguments, notebooks
+from tools.files import ROOT
 
 LONGEST_CELL = 15
 SHORTEST_ALT = 40
@@ -31,7 +31,9 @@ MACHINE_PATH = re.compile(
     r"(?<![\w./:-])/(?:home|root|tmp|work|Users|mnt|var|opt|content)/[\w.-]+|\b[A-Z]:\\\\?\w+"
 )
 #: Where a fork would send its readers to somebody else's code.
-ADDRESS = re.compile(r"colab\.research\.google\.com/github\S*|git\+https?:\S*|https?://\S+/archive/\S*")
+ADDRESS = re.compile(
+    r"colab\.research\.google\.com/github\S*|git\+https?:\S*|https?://\S+/archive/\S*"
+)
 MYST = {
     "a fenced directive": re.compile(r"^\s*(?:```+|~~~+|:::+)\s*\{[\w:-]+\}", re.M),
     "a colon fence": re.compile(r"^\s*:::+", re.M),
@@ -62,7 +64,7 @@ class Chapter:
 
     @classmethod
     def read(cls, path: Path) -> Chapter:
-        return cls(Path(path), nbformat.read(path, as_version=4))
+        return cls(Path(path), notebooks.read(path))
 
     @property
     def number(self) -> int:
@@ -102,8 +104,10 @@ class Chapter:
 
 def commonmark() -> MarkdownIt:
     """A plain CommonMark renderer with tables and `$math$`: what Colab and the repository's page have in common."""
-    return MarkdownIt("commonmark", {"html": True}).enable("table").use(
-        dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True
+    return (
+        MarkdownIt("commonmark", {"html": True})
+        .enable("table")
+        .use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
     )
 
 
@@ -120,7 +124,7 @@ def python(source: str) -> ast.Module | None:
 
 
 def title_cell(chapter: Chapter) -> Iterator[str]:
-    """Title, question, goals, needs, time and the link to the set-up page, in this order, in the first cell; no address."""
+    """Title, question, goals, needs, time and the link to the set-up page, in order, in the first cell; no address."""
     first = chapter.cells[0] if chapter.cells else None
     if first is None or first.cell_type != "markdown":
         yield "the first cell must be Markdown with the title, the question and the goals"
@@ -128,7 +132,9 @@ def title_cell(chapter: Chapter) -> Iterator[str]:
     text = first.source
     parts = {
         "`# Title`": re.search(r"\A# \S", text),
-        "the question, one italic paragraph: `*Would you bet on it?*`": re.search(r"^\*[^*\n].*[^*]\*$", text, re.M),
+        "the question, one italic paragraph: `*Would you bet on it?*`": re.search(
+            r"^\*[^*\n].*[^*]\*$", text, re.M
+        ),
         "`**You will** ...`": re.search(r"\*\*You will\*\* \S", text),
         "`**You need** ...`": re.search(r"\*\*You need\*\* \S", text),
         "`**Takes about** ...`": re.search(r"\*\*Takes about\*\* \S", text),
@@ -160,11 +166,15 @@ def one_setup_cell(chapter: Chapter) -> Iterator[str]:
     cell = chapter.cells[1]
     head, tail = notebooks.setup_cell("IMPORTS").split("IMPORTS")
     source = cell.source
-    if not (source.startswith(head) and source.endswith(tail) and len(source) > len(head) + len(tail)):
+    if not (
+        source.startswith(head) and source.endswith(tail) and len(source) > len(head) + len(tail)
+    ):
         yield f"cell 1 must start with\n{head.rstrip()}\nand end with\n{tail.strip()}\nwith your imports between"
     else:
         tree = python(source[len(head) : -len(tail)])
-        if tree is None or not all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in tree.body):
+        if tree is None or not all(
+            isinstance(line, (ast.Import, ast.ImportFrom)) for line in tree.body
+        ):
             yield "cell 1 must hold nothing but imports between its fixed parts"
     if sorted(tags(cell)) != sorted(notebooks.SETUP_TAGS):
         yield f"cell 1 must have the tags {notebooks.SETUP_TAGS}, has {tags(cell)}"
@@ -188,7 +198,9 @@ def parts_in_order(chapter: Chapter) -> Iterator[str]:
 
 def predictions(chapter: Chapter) -> Iterator[str]:
     """At least one question with options before an experiment, answered in `<details>` after code."""
-    starts = [i for i, level, text in chapter.headings if text == "Predict before you run" and level == 3]
+    starts = [
+        i for i, level, text in chapter.headings if text == "Predict before you run" and level == 3
+    ]
     if not starts:
         yield "no `### Predict before you run` stands before an experiment"
     closing = [i for i, level, text in chapter.headings if level == 2 and text in notebooks.PARTS]
@@ -232,8 +244,18 @@ CLAIM = re.compile(
 
 def claim_lines(chapter: Chapter) -> list[dict]:
     """The claims a chapter's committed outputs show: verdict, key, chapter, text and evidence of each."""
-    texts = [out.text for _, cell in chapter.section("Claims") for out in cell.get("outputs", []) if "text" in out]
-    return [found.groupdict() for text in texts for found in map(CLAIM.match, text.splitlines()) if found]
+    texts = [
+        out.text
+        for _, cell in chapter.section("Claims")
+        for out in cell.get("outputs", [])
+        if "text" in out
+    ]
+    return [
+        found.groupdict()
+        for text in texts
+        for found in map(CLAIM.match, text.splitlines())
+        if found
+    ]
 
 
 def exercises(chapter: Chapter) -> Iterator[str]:
@@ -268,14 +290,18 @@ def short_cells(chapter: Chapter) -> Iterator[str]:
         folded = "hide-input" in tags(cell)
         if len(lines) > LONGEST_CELL and not folded:
             yield f"cell {i} has {len(lines)} lines; split it at {LONGEST_CELL}, or fold a plot with `hide-input`"
-        if folded and not (re.match(r"#\s?@title \S", cell.source) and cell.metadata.get("cellView") == "form"):
+        if folded and not (
+            re.match(r"#\s?@title \S", cell.source) and cell.metadata.get("cellView") == "form"
+        ):
             yield f'cell {i} is folded: start it with `# @title ...` and set its metadata `"cellView": "form"`'
 
 
 def alt_text(chapter: Chapter) -> Iterator[str]:
     """Every figure says in words what is seen, in more than its title."""
     for i, cell in chapter.code:
-        if not any(kind.startswith("image/") for out in cell.outputs for kind in out.get("data", {})):
+        if not any(
+            kind.startswith("image/") for out in cell.outputs for kind in out.get("data", {})
+        ):
             continue
         alt = " ".join(str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).split())
         if not alt:
@@ -321,7 +347,7 @@ def leftovers(source: str) -> Iterator[str]:
         if token.type == "html_block":
             yield from html_problems(token.content)
         elif token.type == "ordered_list_open" and token.attrGet("start") not in (None, 1):
-            yield f"a line that begins with \"{token.attrGet('start')}.\" is shown as a list; begin the sentence with a word"
+            yield f'a line that begins with "{token.attrGet("start")}." is shown as a list; begin with a word'
         for child in token.children or []:
             if child.type == "html_inline":
                 yield from html_problems(child.content)
@@ -349,7 +375,7 @@ def html_problems(content: str) -> Iterator[str]:
 
 def committed_outputs(chapter: Chapter) -> Iterator[str]:
     """Outputs are part of the source: executed top to bottom, no error, no warning, no path of one machine."""
-    counts = [cell.execution_count for _, cell in chapter.code]
+    counts = [cell.get("execution_count") for _, cell in chapter.code]
     if counts != list(range(1, len(counts) + 1)):
         yield f"not executed from top to bottom (counts {counts}): make outputs NB=book/{chapter.path.name}"
     for i, cell in chapter.code:
@@ -358,7 +384,9 @@ def committed_outputs(chapter: Chapter) -> Iterator[str]:
                 yield f"cell {i} holds an error output: {out.ename}: {out.evalue}"
             elif out.output_type == "stream" and out.name == "stderr":
                 yield f"cell {i} wrote to stderr: {out.text.strip()[:80]!r}"
-            if found := MACHINE_PATH.search(str(out.get("text", "")) + str(out.get("data", {}).get("text/plain", ""))):
+            if found := MACHINE_PATH.search(
+                str(out.get("text", "")) + str(out.get("data", {}).get("text/plain", ""))
+            ):
                 yield f"cell {i} shows a path of one machine: {found.group()}"
     for i, cell in enumerate(chapter.cells):
         if found := MACHINE_PATH.search(cell.source):
@@ -371,7 +399,7 @@ def metadata(chapter: Chapter) -> Iterator[str]:
         if chapter.notebook.metadata.get(key) != value:
             yield f"the notebook's metadata `{key}` must be {value}: python -m tools.notebooks normalize"
     if "accelerator" in chapter.notebook.metadata:
-        yield "the notebook's metadata `accelerator` gives every reader on Colab a GPU: python -m tools.notebooks normalize"
+        yield "metadata `accelerator` gives every reader on Colab a GPU: python -m tools.notebooks normalize"
     for kind, entry in chapter.notebook.metadata.get("widgets", {}).items():
         if not entry.get("state"):
             yield f"widget metadata {kind} has no state and would break the page: python -m tools.notebooks normalize"
@@ -428,10 +456,16 @@ CHECKS = [
 ]
 
 
-def main(argv: list[str]) -> int:
-    paths = [Path(name) for name in argv] or notebooks.chapters(notebooks.ROOT / "book")
-    bad = 0
-    for path in paths:
+def main(argv: list[str] | None = None) -> int:
+    parser = arguments.Parser(description=__doc__)
+    parser.add_argument("paths", nargs="*", metavar="NB")
+    given = parser.parse_args(argv)
+    named = arguments.notebooks_named(given.paths)
+    extra = notebooks.no_chapters(ROOT / "book")
+    for path, reason in extra.items():
+        print(f"{path.name} {reason}: rename or delete it; the book leaves it out")
+    bad = len(extra)
+    for path in named:
         chapter = Chapter.read(path)
         for check in CHECKS:
             for problem in check(chapter):
@@ -441,4 +475,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    arguments.command_line(main)

@@ -1,37 +1,41 @@
 """Fetch the scripts that the pages need, so that the book makes no request to another host.
 
-    python -m tools.vendor _build/vendor     the rendered book finds them in its folder `offline`
-    python -m tools.vendor --hashes          prints the hash of each package as the registry serves it
+    python -m tools.vendor _build/vendor     the rendered book takes its folder `html` whole
+    python -m tools.vendor --hashes          prints the hash of each archive as the registry serves it now
 
-Packages come from the npm registry that this machine is set up for (`npm_config_registry`, ~/.npmrc, else the
-public one), each as one archive whose SHA-512 stands below; npm itself is asked only when that fails. Archives are
-kept in the user's cache folder, so that later builds need no network. Uses the standard library alone.
+`vendor.json` pins each package with the SHA-512 of its archive. Archives come from the npm registry that this machine
+is set up for (`npm_config_registry`, ~/.npmrc, else the public one); npm itself is not needed. They are kept in the
+user's cache folder, so that later builds need no network.
 """
 
 from __future__ import annotations
 
-import argparse
-import base64
 import hashlib
-import io
+import json
+import logging
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import pooch
+import requests
+
+from tools import arguments
+from tools.files import Refused, fresh, ours, write_whole
+
+LOCK = Path(__file__).with_name("vendor.json")
 PUBLIC = "https://registry.npmjs.org/"
 SECONDS = 60
+pooch.get_logger().setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned npm package; `files` are patterns of what the book takes from it."""
+    """One pinned npm package; ``files`` are patterns of what the book takes from it."""
 
     name: str
     version: str
@@ -39,51 +43,42 @@ class Package:
     files: tuple[str, ...]
 
     @property
-    def archive(self) -> str:
-        return f"{self.name.split('/')[-1]}-{self.version}.tgz"
-
-    @property
     def folder(self) -> str:
         return self.name.split("/")[-1]
 
+    @property
+    def archive(self) -> str:
+        return f"{self.folder}-{self.version}.tgz"
 
-MATHJAX = Package(
-    "mathjax",
-    "3.2.2",
-    "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
-    # Formulas become SVG: one file, no fonts, which browsers do not load from a folder on a stick.
-    ("LICENSE", "es5/tex-svg.js", "es5/input/tex/extensions/.*"),
-)
-REQUIREJS = Package(
-    "requirejs",
-    "2.3.7",
-    "DouTG8T1WanGok6Qjg2SXuCMzszOo0eHeH9hDZ5Y4x8Je+9JB38HdTLT4/VA8OaUhBa0JPVHJ0pyBkM1z+pDsw==",
-    ("require.js",),
-)
-HTML_MANAGER = Package(
-    "@jupyter-widgets/html-manager",
-    "1.0.14",
-    "wglgQQ+VMj+MBKkTttdeoMtOah/H2A1w5GU1OAVXmDQqZYTK6C+oHZjQMxcNezIpiqUjC1YHKOo5XdP3ENvBng==",
-    ("LICENSE", "dist/embed-amd.js", r"dist/[^/]*\.woff2"),
-)
-BOOK = (MATHJAX, REQUIREJS, HTML_MANAGER)
-#: For the tests in a browser; the book does not carry it.
-AXE = Package(
-    "axe-core",
-    "4.14.1",
-    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
-    ("LICENSE", r"axe\.min\.js"),
-)
+    @property
+    def address(self) -> str:
+        return f"{registry()}{self.name}/-/{self.archive}"
 
 
-class Unavailable(RuntimeError):
+def _pinned(in_book: bool) -> tuple[Package, ...]:
+    lock = json.loads(LOCK.read_text(encoding="utf-8"))
+    chosen = {name: entry for name, entry in lock.items() if entry["in_book"] == in_book}
+    return tuple(
+        Package(n, e["version"], e["sha512"], tuple(e["files"])) for n, e in chosen.items()
+    )
+
+
+BOOK = _pinned(in_book=True)
+(AXE,) = _pinned(in_book=False)
+
+
+class Unavailable(Refused):
     """A package that is neither in the cache nor to be had, or that is not what it should be."""
 
 
-def cache() -> Path:
-    """The folder that keeps archives between builds."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "labsupport" / "vendor"
+def cache() -> Path | None:
+    """The folder that keeps archives between builds; None where this user has none."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        base = given if given.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # no HOME, and no entry for this user
+        return None
+    return base / "labsupport" / "vendor"
 
 
 def registry() -> str:
@@ -91,106 +86,123 @@ def registry() -> str:
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if os.environ.get(name):
             return os.environ[name].rstrip("/") + "/"
-    settings = Path(os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc")
-    if settings.is_file():
-        found = re.search(r"^\s*registry\s*=\s*(\S+)", settings.read_text(encoding="utf-8"), re.M)
-        if found:
-            return found.group(1).rstrip("/") + "/"
-    return PUBLIC
+    try:
+        settings = Path(os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc")  # noqa: SIM112
+        text = settings.read_text(encoding="utf-8", errors="replace")
+    except (OSError, RuntimeError):
+        return PUBLIC
+    found = re.search(r"^\s*registry\s*=\s*(\S+)", text, re.M)
+    return found.group(1).rstrip("/") + "/" if found else PUBLIC
 
 
 def digest(archive: bytes) -> str:
-    """SHA-512 in base64, as npm writes it.
+    """SHA-512 in hexadecimal.
 
     >>> digest(b"")[:12]
-    'z4PhNX7vuL3x'
+    'cf83e1357eef'
     """
-    return base64.b64encode(hashlib.sha512(archive).digest()).decode()
-
-
-def download(package: Package) -> bytes:
-    """The package's archive from the registry, over https."""
-    with urllib.request.urlopen(f"{registry()}{package.name}/-/{package.archive}", timeout=SECONDS) as answer:
-        return answer.read()
-
-
-def npm_pack(package: Package) -> bytes:
-    """The package's archive as npm fetches it, with npm's own proxies, certificates and passwords."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["npm", "pack", "--silent", f"{package.name}@{package.version}", "--pack-destination", folder]
-        subprocess.run(command, check=True, capture_output=True, timeout=3 * SECONDS)
-        return next(Path(folder).glob("*.tgz")).read_bytes()
+    return hashlib.sha512(archive).hexdigest()
 
 
 def fetch(package: Package) -> bytes:
-    """The archive of `package`, checked, from the cache or the registry.
+    """The archive of ``package``, checked, from the cache or the registry.
 
-    Raises Unavailable when it cannot be had or is altered; nothing is kept then.
+    Where nothing can be kept it is fetched all the same, and that is said. Raises Unavailable when it cannot be had or
+    is altered; nothing is kept then.
     """
-    kept = cache() / package.archive
-    if kept.is_file():
-        archive = kept.read_bytes()
-        if digest(archive) == package.sha512:
-            return archive
-        kept.unlink()
-    troubles = []
-    for source in (download, npm_pack):
+    kept = cache()
+    if kept:
+        path = kept / package.archive
         try:
-            archive = source(package)
-        except (OSError, StopIteration, subprocess.SubprocessError) as error:
-            troubles.append(f"{source.__name__}: {error}")
-            continue
+            archive = path.read_bytes() if path.is_file() else b""
+        except OSError:
+            archive = b""
         if digest(archive) == package.sha512:
-            _write_whole(kept, archive)
             return archive
-        troubles.append(f"{source.__name__}: the archive is not the one that was pinned")
+    with tempfile.TemporaryDirectory(prefix="vendor-") as folder:
+        archive = _download(package, Path(folder))
+    if kept:
+        try:
+            write_whole(kept / package.archive, archive)
+        except OSError as error:
+            kept = None
+            print(f"{package.archive} is used without being kept ({error}).", file=sys.stderr)
+    return archive
+
+
+def _download(package: Package, folder: Path) -> bytes:
+    download = pooch.HTTPDownloader(timeout=SECONDS)
+    try:
+        path = pooch.retrieve(
+            package.address,
+            f"sha512:{package.sha512}",
+            package.archive,
+            folder,
+            downloader=download,
+        )
+    except ValueError:
+        trouble = "the archive is not the one that was pinned"
+    except (OSError, requests.RequestException) as error:
+        trouble = f"{type(error).__name__}: {error}"
+    else:
+        return Path(path).read_bytes()
+    place = cache() or "the user's cache folder"
     raise Unavailable(
-        f"The book needs {package.name} {package.version} from the npm registry once, and could not get it "
-        f"({'; '.join(troubles)}). Connect and run the command again, or put {package.archive} into {kept.parent}."
+        f"The book needs {package.name} {package.version} from {registry()} once, and could not get it ({trouble}). "
+        f"Connect and run the command again, or put {package.archive} into {place}."
     )
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
-
-
 def unpack(package: Package, target: Path) -> Path:
-    """Put the files that the book takes from `package` into `target`; return their folder."""
+    """Put the files that the book takes from ``package`` into ``target``; return their folder."""
     folder = target / package.folder
     found = 0
-    with tarfile.open(fileobj=io.BytesIO(fetch(package))) as archive:
-        for member in archive.getmembers():
-            path = member.name.removeprefix("package/")
-            if member.isfile() and any(re.fullmatch(pattern, path) for pattern in package.files):
-                _write_whole(folder / path, archive.extractfile(member).read())
-                found += 1
+    with tempfile.TemporaryFile() as file:
+        file.write(fetch(package))
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            for member in archive.getmembers():
+                path = member.name.removeprefix("package/")
+                content = archive.extractfile(member) if member.isfile() else None
+                if content and any(re.fullmatch(pattern, path) for pattern in package.files):
+                    write_whole(folder / path, content.read())
+                    found += 1
     if found < len(package.files):
         raise Unavailable(f"{package.archive} lacks some of {', '.join(package.files)}.")
     return folder
 
 
+def fill(target: Path) -> Path:
+    """Make the folder ``target`` hold every script of the book; nothing is done if it does already.
+
+    Raises Refused if it holds what no tool put there, Unavailable if a script cannot be had.
+    """
+    complete = target / "complete"
+    wanted = digest(LOCK.read_bytes())
+    if ours(target) and complete.is_file() and complete.read_text(encoding="utf-8") == wanted:
+        return target
+    target = fresh(target)
+    for package in BOOK:
+        unpack(package, target / "html" / "offline")
+    write_whole(complete, wanted)
+    return target
+
+
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments.Parser(description=__doc__)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("target", nargs="?", type=Path, help="the folder to fill, anew")
     choice.add_argument("--hashes", action="store_true")
     given = parser.parse_args(argv)
     if given.hashes:
         for package in (*BOOK, AXE):
-            print(package.name, package.version, digest(download(package)))
+            answer = requests.get(package.address, timeout=SECONDS)
+            answer.raise_for_status()
+            print(package.name, package.version, digest(answer.content))
         return 0
-    try:
-        shutil.rmtree(given.target, ignore_errors=True)
-        for package in BOOK:
-            unpack(package, given.target / "offline")
-    except Unavailable as error:
-        print(error, file=sys.stderr)
-        return 1
+    fill(given.target)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)

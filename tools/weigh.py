@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import statistics
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tools.execute import ROOT
+from tools import arguments
+from tools.files import ROOT, Refused
 
 CHAPTER = re.compile(r"\d\d-.+\.html")
 LARGEST, LARGEST_MEDIAN = 3_000_000, 1_200_000  # bytes a chapter
@@ -22,7 +22,10 @@ LARGEST, LARGEST_MEDIAN = 3_000_000, 1_200_000  # bytes a chapter
 def weight(page: Path) -> int:
     """Bytes of the page and of the local pictures it shows, each counted once."""
     text = page.read_text(encoding="utf-8")
-    shown = {unquote(urlsplit(source).path) for source in re.findall(r'<img[^>]+src="(?!data:|https?:)([^"]+)"', text)}
+    shown = {
+        unquote(urlsplit(source).path)
+        for source in re.findall(r'<img[^>]+src="(?!data:|https?:)([^"]+)"', text)
+    }
     files = {(page.parent / source).resolve() for source in shown}
     return page.stat().st_size + sum(file.stat().st_size for file in files if file.is_file())
 
@@ -36,8 +39,7 @@ def chapters(html: Path) -> dict[str, int]:
 def main() -> int:
     weights = chapters(ROOT / "_build" / "html")
     if not weights:
-        print("There is no rendered chapter in _build/html. Run: make book", file=sys.stderr)
-        return 1
+        raise Refused("There is no rendered chapter in _build/html. Run: make book")
     for name, size in sorted(weights.items(), key=lambda item: -item[1]):
         print(f"{size / 1e6:6.2f} MB  {name}")
     print(f"{statistics.median(weights.values()) / 1e6:6.2f} MB  median of {len(weights)} chapters")
@@ -45,4 +47,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments.command_line(main)
