@@ -307,7 +307,7 @@ def test_a_release_holds_notebooks_wheel_minima_and_their_sums(fork, monkeypatch
     made = tmp_path / "release"
     release.gather(made, PLACE, store, root)
     wheel = f"labsupport-{release.version()}-py3-none-any.whl"
-    names = {path.name for path in made.iterdir()}
+    names = {path.name for path in made.iterdir() if not path.name.startswith(".")}
     assert names == {"book.pdf", "minima-colab.zip", "notebooks.zip", wheel, "notes.md", "SHA256SUMS"}
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=made).returncode == 0
     with zipfile.ZipFile(made / "notebooks.zip") as file:

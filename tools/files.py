@@ -11,7 +11,17 @@ from pathlib import Path
 
 from labsupport.files import write as write_whole
 
-__all__ = ["BUILD", "MARK", "ROOT", "Refused", "fresh", "ours", "put_in_place", "remove", "write_whole"]
+__all__ = [
+    "BUILD",
+    "MARK",
+    "ROOT",
+    "Refused",
+    "fresh",
+    "ours",
+    "put_in_place",
+    "remove",
+    "write_whole",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"

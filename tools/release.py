@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tools import colab, publish, published
 from tools.address import ROOT
+from tools.files import MARK, fresh
 
 #: An entry above this is quicker computed than fetched.
 LARGEST_ENTRY = 20_000_000
@@ -55,7 +56,7 @@ def notebooks_zip(target: Path, place: published.Place, root: Path = ROOT) -> No
 
 def sums(folder: Path) -> str:
     """SHA-256 and name of every file, as `sha256sum --check` reads them."""
-    files = sorted(path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "notes.md"))
+    files = sorted(path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "notes.md", MARK))
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
@@ -63,8 +64,7 @@ def gather(target: Path, place: published.Place, store: Path | None = None, root
     """Fill ``target`` anew with everything that a release of this tree attaches."""
     if place.address is None:
         raise SystemExit("This copy has no address, so its notebooks would lead nowhere: git remote add origin ADDRESS.")
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    fresh(target)
     (target / "notes.md").write_text(notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version(root)) + "\n")
     if store:
         from labsupport.cache import archive
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     target = ROOT / "_build" / "release"
     gather(target, published.Place.here(), given.minima)
-    for path in sorted(target.iterdir()):
+    for path in sorted(path for path in target.iterdir() if path.name != MARK):
         print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path.name}")
     return 0
 
