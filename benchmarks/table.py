@@ -12,12 +12,12 @@ from joblib import Parallel, delayed
 
 from benchmarks import limits, plain
 from benchmarks.pairs import Ratio, compare
-from labsupport import curvature, data, device, sweep, training
-from labsupport.engine import threads
+from labsupport import curvature, data, device, networks, sweep, training
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
+from labsupport.training import precision
 
 #: A row whose pairs take less than this together gets more of them.
 SECONDS = 30.0
@@ -59,14 +59,14 @@ def _both_regimes(tuned: bool) -> Arms:
     """Chapter 2's experiment, an eighth of its epochs: small batches for 10 and large for 10, five seeds, trained anew."""
     dataset = data.load("mnist1d")
     recipes = {"SB": Recipe(32, epochs=10), "LB": Recipe(400, epochs=10)}
-    jobs = [("F0", "mnist1d", None, recipe, tuple(range(5)), (), None, 0) for recipe in recipes.values()]
+    jobs = [(Problem("F0", "mnist1d"), recipe, tuple(range(5)), (), None, 0) for recipe in recipes.values()]
 
     def ours():
         Parallel(n_jobs=device.workers())(delayed(sweep.trained.fresh)(*job) for job in jobs)
 
     def baseline():
         for recipe in recipes.values():
-            plain.train(Problem("F0", dataset), recipe, 5, tuned=tuned)
+            plain.train("F0", dataset, recipe, 5, tuned=tuned)
 
     return Arms(baseline, ours, sum(5 * r.epochs * limits.work("F0", dataset, r.batch_size) for r in recipes.values()))
 
@@ -74,10 +74,9 @@ def _both_regimes(tuned: bool) -> Arms:
 def _epochs(network: str, name: str, *, seeds: int, train_size: int | None, tuned: bool, batch: int = 256) -> Arms:
     """One epoch of each seed, with shuffling. Neither arm evaluates anything."""
     dataset, recipe = data.load(name, train_size=train_size), Recipe(batch, epochs=1)
-    images = network.startswith("C")
     return Arms(functools.partial(plain.train, network, dataset, recipe, seeds, tuned=tuned),
                 functools.partial(training.train, Problem(network, dataset), recipe, seeds, records=0, progress=False),
-                seeds * limits.work(network, dataset, batch), threads.training_precision(dataset.device, convolutions=images))
+                seeds * limits.work(network, dataset, batch), precision.chosen("auto", networks.build(network), dataset.device))
 
 
 def _together(network: str, name: str, *, seeds: int, train_size: int | None) -> Arms:

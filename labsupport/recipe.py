@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from labsupport import remedies
+from labsupport.arguments import number, positive, whole_number
 from labsupport.errors import choose
 
 OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train. Give ``epochs`` or ``steps``; the rest has the paper's values where the paper gives any.
 
-    ``stop_loss`` (nats) ends a seed's training after the first epoch whose training loss is at or below it.
-    ``growth`` holds (from epoch, batch size) pairs. The last six fields are the remedies of chapter 8: ``ghost_batch``
-    samples normalized together, ``proximal`` strength with ``inner_steps`` steps per batch, ``sam_rho`` ascent length
-    (``sam_adaptive`` for ASAM), ``augment`` one of `remedies.AUGMENTATIONS`.
+    Parameters
+    ----------
+    stop_loss
+        Nats; ends a seed's training after the first epoch that is seen to reach it on the training set (see
+        `training.stopping`).
+    stop_plateau
+        (epochs, share): ends a seed's training when in so many epochs the mean loss of its batches has not fallen below
+        its best by this share. (5, 0.01): five epochs without an improvement of one percent.
+    growth
+        (from epoch, batch size) pairs, epochs counted from 0.
+    precision
+        "auto": convolutions are multiplied in 16 bits where the machine has instructions for it, all else in float32.
+        "float32" or "bfloat16" say so. Measures are always taken in float32 or float64.
+    ghost_batch, proximal, inner_steps, sam_rho, sam_adaptive, augment
+        The remedies of chapter 8: samples normalized together, strength of the proximal term and steps per batch,
+        ascent length (``sam_adaptive`` for ASAM), one of `remedies.AUGMENTATIONS`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A value out of range or of another type; fields that exclude each other, such as momentum with Adam.
     """
 
     batch_size: int
@@ -37,29 +55,41 @@ class Recipe:
     sam_rho: float = 0.0
     sam_adaptive: bool = False
     augment: str | None = None
+    stop_plateau: tuple[int, float] | None = None
+    precision: str = "auto"
 
     def __post_init__(self):
         choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("precision", self.precision, PRECISIONS)
         if self.augment is not None:
             choose("augmentation", self.augment, remedies.AUGMENTATIONS)
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(f"Give epochs or steps, one of the two; given: epochs={self.epochs}, steps={self.steps}.")
         for name in ("batch_size", "epochs", "steps", "ghost_batch", "inner_steps"):
-            value = getattr(self, name)
-            if value is not None and (value != int(value) or value < 1):
-                raise ValueError(f"{name} is {value}; a whole number of at least 1 is needed.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate is {self.learning_rate}; a positive number is needed.")
-        for name in ("momentum", "weight_decay", "warmup_steps", "proximal", "sam_rho", "stop_loss"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it cannot be negative, infinite or no number.")
+            if getattr(self, name) is not None:
+                self._set(name, whole_number(name, getattr(self, name), least=1))
+        self._set("warmup_steps", whole_number("warmup_steps", self.warmup_steps, least=0))
+        self._set("learning_rate", positive("learning_rate", self.learning_rate))
+        for name in ("momentum", "weight_decay", "proximal", "sam_rho", "stop_loss"):
+            if getattr(self, name) is not None:
+                self._set(name, number(name, getattr(self, name), least=0))
+        if self.momentum and self.optimizer == "adam":
+            raise ValueError(f"momentum is {self.momentum} and the optimizer is 'adam', which has its own. "
+                             "Leave momentum out, or use optimizer='sgd'.")
         if self.ghost_batch == 1:
             raise ValueError("ghost_batch is 1; batch norm needs at least 2 samples together.")
-        epochs = [epoch for epoch, _ in self.growth]
-        if epochs != sorted(set(epochs)) or any(epoch < 0 for epoch in epochs) or any(size < 1 for _, size in self.growth):
-            raise ValueError(f"growth is {self.growth}; it needs (from epoch, batch size) pairs, epochs counted from 0 and "
-                             "rising, sizes of at least 1. An example: ((10, 64), (20, 128)).")
+        self._set("growth", _growth(self.growth))
+        if self.stop_plateau is not None:
+            self._set("stop_plateau", _plateau(self.stop_plateau))
+
+    def _set(self, name: str, value) -> None:
+        """A field of this frozen value in its plain type, so that equal recipes are equal keys."""
+        object.__setattr__(self, name, value)
+
+    @property
+    def largest_batch(self) -> int:
+        """The largest batch size that it comes to."""
+        return max([self.batch_size, *(size for _, size in self.growth)])
 
     def but(self, **changes) -> Recipe:
         """This recipe with some fields changed.
@@ -68,3 +98,25 @@ class Recipe:
         10
         """
         return replace(self, **changes)
+
+
+def _growth(given) -> tuple[tuple[int, int], ...]:
+    wanted = (f"growth is {given}; it needs (from epoch, batch size) pairs, epochs counted from 0 and rising, sizes of at "
+              "least 1. An example: ((10, 64), (20, 128)).")
+    try:
+        pairs = tuple((whole_number("epoch", epoch, least=0), whole_number("size", size, least=1)) for epoch, size in given)
+    except (TypeError, ValueError):
+        raise ValueError(wanted) from None
+    epochs = [epoch for epoch, _ in pairs]
+    if epochs != sorted(set(epochs)):
+        raise ValueError(wanted)
+    return pairs
+
+
+def _plateau(given) -> tuple[int, float]:
+    try:
+        epochs, share = given
+        return whole_number("epochs", epochs, least=1), number("share", share, least=0, below=1)
+    except (TypeError, ValueError):
+        raise ValueError(f"stop_plateau is {given!r}; a pair (epochs, share) is needed, at least 1 epoch and a share from 0 "
+                         "to 1. An example: (5, 0.01).") from None

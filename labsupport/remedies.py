@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: (points (S, n), inputs (S, B, ...), labels (S, B)) -> (losses (S,), gradients (S, n))
+#: (points (S, n), inputs (S, B, ...), labels (S, B)) -> (losses (S,), gradients (S, n)). The next call may write its
+#: gradients where the last one's are.
 Gradient = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -46,9 +47,12 @@ def ghost(gradient: Gradient, size: int) -> Gradient:
     def grouped(points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         batch = labels.shape[1]
         edges = list(range(0, max(batch - size, 0) + 1, size)) + [batch]
-        parts = [(inputs[:, a:b], labels[:, a:b], (b - a) / batch) for a, b in zip(edges, edges[1:])]
-        found = [(weight, *gradient(points, x, y)) for x, y, weight in parts]
-        return sum(w * loss for w, loss, _ in found), sum(w * g for w, _, g in found)
+        losses, mean = 0.0, 0.0
+        for a, b in zip(edges, edges[1:]):
+            share = (b - a) / batch
+            loss, g = gradient(points, inputs[:, a:b], labels[:, a:b])
+            losses, mean = losses + share * loss, mean + share * g
+        return losses, mean
 
     return grouped
 

@@ -67,7 +67,7 @@ def test_the_peak_is_a_rate_of_this_machine():
 def test_the_plain_loop_learns_like_ours(signals):
     """Other shuffles, so not the same numbers; the same sizes, steps and about the same loss."""
     recipe = Recipe(32, epochs=6)
-    modules = plain.train(Problem("F0", signals), recipe, 2)
+    modules = plain.train("F0", signals, recipe, 2)
     ours = training.train(Problem("F0", signals), recipe, 2, progress=False)
     losses = [F.cross_entropy(module(signals.x_train), signals.y_train).item() for module in modules]
     assert len(modules) == 2 and losses == pytest.approx(ours.final.train_loss.tolist(), rel=0.25)

@@ -87,10 +87,6 @@ def test_measures_switch_tf32_off_and_back():
         conv.fp32_precision = before
 
 
-def test_training_on_a_cpu_is_float32():
-    assert threads.training_precision(torch.device("cpu"), convolutions=True) == torch.float32
-
-
 @pytest.mark.parametrize("wish, number", [("3", 3), ("0", 1)])
 def test_workers_may_be_set(monkeypatch, wish, number):
     monkeypatch.setenv("LABSUPPORT_WORKERS", wish)

@@ -6,7 +6,8 @@ Without one these tests are skipped; nothing is pretended. Their twins on a CPU 
 import pytest
 import torch
 
-from labsupport import data, device, networks, training
+from labsupport import data, networks, training
+from labsupport.engine.stacked import Stacked
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
@@ -33,7 +34,7 @@ def test_the_written_out_gradient_is_autograds(signals):
     x = training.start("F0", range(3)).cuda()
     f = Objective("F0", signals.x_train, signals.y_train)
     ours = f.gradient(x)
-    f.blocks = None
+    f.engine = Stacked(f.network, carried=False, device=f.device, dtype=f.dtype)
     assert torch.allclose(ours, f.gradient(x), atol=1e-6)
 
 
@@ -66,14 +67,13 @@ def test_measures_never_use_tf32():
     assert torch.backends.cudnn.allow_tf32  # restored
 
 
-def test_reduced_precision_reaches_the_same_accuracy(monkeypatch):
+def test_reduced_precision_reaches_the_same_accuracy():
     if not data.available("cifar10"):
         pytest.skip("CIFAR-10 is not in LABSUPPORT_DATA")
     pictures = data.load("cifar10", device="cuda", train_size=20_000)
     recipe = Recipe(256, epochs=12)
     reduced = training.train(Problem("C1", pictures), recipe, 5, progress=False).final.test_accuracy
-    monkeypatch.setattr(device, "training_precision", lambda where, convolutions: torch.float32)
-    full = training.train(Problem("C1", pictures), recipe, 5, progress=False).final.test_accuracy
+    full = training.train(Problem("C1", pictures), recipe.but(precision="float32"), 5, progress=False).final.test_accuracy
     error = ((reduced.var() + full.var()) / 5) ** 0.5
     assert abs(reduced.mean() - full.mean()) < 3 * error + 0.3
 

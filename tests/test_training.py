@@ -78,7 +78,7 @@ SAME = {
 def test_same_trajectory_as_an_ordinary_loop(signals, network, name):
     recipe = SAME[name]
     runs = quick(network, signals, recipe, [3])
-    slow = twins.train(Problem(network, signals), recipe, 3, runs.x0[0])
+    slow = twins.train(network, signals, recipe, 3, runs.x0[0])
     assert (runs.x - runs.x0).norm() > 0.01
     assert_same(network, runs.x[0], slow)
     f = Objective(network, signals.x_train, signals.y_train)
@@ -88,7 +88,7 @@ def test_same_trajectory_as_an_ordinary_loop(signals, network, name):
 def test_convolutions_follow_an_ordinary_loop_too(signals):
     recipe = Recipe(64, steps=5, optimizer="sgd", learning_rate=0.05, momentum=0.9)
     runs = quick("C0", signals, recipe, [1])
-    assert_same("C0", runs.x[0], twins.train(Problem("C0", signals), recipe, 1, runs.x0[0]))
+    assert_same("C0", runs.x[0], twins.train("C0", signals, recipe, 1, runs.x0[0]))
 
 
 def test_a_last_batch_of_one_joins_the_one_before(signals):
@@ -253,7 +253,7 @@ def test_the_stop_is_found_at_the_first_epoch_that_earns_it(signals, changes):
         assert end == below[0] < recipe.epochs
 
 
-@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)]), ((2, 5, 99), [0, 2, 5, 7])])
+@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)]), ((2, 5), [0, 2, 5, 7])])
 def test_so_many_records_and_no_other_training(signals, records, epochs):
     recipe = Recipe(64, epochs=7)
     runs = quick("F0", signals, recipe, 2, records=records)
@@ -267,7 +267,7 @@ def test_a_seed_stops_at_the_same_epoch_without_records(signals):
 
 
 def test_records_cannot_be_negative(signals):
-    with pytest.raises(ValueError, match="records is -1; 0 or more"):
+    with pytest.raises(ValueError, match="records is -1; a whole number of at least 0 is needed. 0 keeps no history"):
         quick("F0", signals, Recipe(64, epochs=1), records=-1)
 
 
@@ -340,9 +340,9 @@ def test_an_unknown_network(signals):
         (dict(steps=-1), "steps is -1"),
         (dict(inner_steps=0), "inner_steps is 0"),
         (dict(ghost_batch=1), "ghost_batch is 1; batch norm needs at least 2"),
-        (dict(learning_rate=0), "learning_rate is 0; a positive number"),
+        (dict(learning_rate=0), "learning_rate is 0; a finite number above 0"),
         (dict(learning_rate=math.nan), "learning_rate is nan"),
-        (dict(momentum=-0.1), "momentum is -0.1; it cannot be negative"),
+        (dict(momentum=-0.1), "momentum is -0.1; a finite number of at least 0"),
         (dict(warmup_steps=-2), "warmup_steps is -2"),
         (dict(sam_rho=-1), "sam_rho is -1"),
         (dict(proximal=math.nan), "proximal is nan"),
@@ -379,3 +379,218 @@ def test_a_step_on_a_cpu_is_never_replayed(signals):
         Objective("F0", signals.x_train, signals.y_train), Recipe(10, steps=1), training.start("F0", [0]), [0]
     )
     assert not stepper._replays(torch.zeros(1, 10, dtype=torch.long))
+
+
+# -- going on after a kill -----------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """As a kill: nothing in the package catches it."""
+
+
+RESUMED = {
+    "adam, and seeds that stop": Recipe(64, epochs=40, stop_loss=0.5),
+    "momentum, augmentation, growth": Recipe(32, epochs=12, optimizer="sgd", learning_rate=0.05, momentum=0.9,
+                                             augment="signals", growth=((5, 64),)),
+    "steps and a plateau": Recipe(64, steps=80, stop_plateau=(2, 0.01)),
+}
+
+
+@pytest.mark.parametrize("name", list(RESUMED))
+@pytest.mark.parametrize("after", [1, 9])
+def test_a_killed_training_goes_on_to_the_same_bits(signals, monkeypatch, tmp_path, name, after):
+    monkeypatch.setattr(training.loop.resume, "EVERY", 0.0)
+    recipe, rest = RESUMED[name], dict(checkpoints=[0, 2, 11], records=6)
+    whole = quick("F0", signals, recipe, 3, **rest)
+    left, write = [after], training.resume.Saved.write
+
+    def write_and_die(saved, *state):
+        write(saved, *state)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    monkeypatch.setattr(training.resume.Saved, "write", write_and_die)
+    with pytest.raises(Killed):
+        quick("F0", signals, recipe, 3, resume=tmp_path, **rest)
+    assert (tmp_path / "training.state").exists()
+    runs = quick("F0", signals, recipe, 3, resume=tmp_path, **rest)
+    assert torch.equal(runs.x, whole.x) and torch.equal(runs.x0, whole.x0)
+    pd.testing.assert_frame_equal(runs.history, whole.history)
+    assert all(torch.equal(runs.checkpoints[epoch], x) for epoch, x in whole.checkpoints.items())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_state_of_another_training_is_refused(signals, monkeypatch, tmp_path):
+    monkeypatch.setattr(training.loop.resume, "EVERY", 0.0)
+    monkeypatch.setattr(training.resume.Saved, "remove", lambda saved: None)
+    quick("F0", signals, Recipe(64, epochs=2), 1, resume=tmp_path)
+    with pytest.raises(ValueError, match="holds another training: its recipe, seeds, start differ"):
+        quick("F0", signals, Recipe(64, epochs=2, learning_rate=0.1), [4], resume=tmp_path)
+
+
+def test_a_flipped_byte_in_a_saved_state_is_noticed(signals, monkeypatch, tmp_path):
+    monkeypatch.setattr(training.loop.resume, "EVERY", 0.0)
+    monkeypatch.setattr(training.resume.Saved, "remove", lambda saved: None)
+    quick("F0", signals, Recipe(64, epochs=2), 1, resume=tmp_path)
+    path = tmp_path / "training.state"
+    whole = path.read_bytes()
+    for place in (5, len(whole) // 2, len(whole) - 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match="is damaged, so this training cannot go on from it. Remove it"):
+            quick("F0", signals, Recipe(64, epochs=2), 1, resume=tmp_path)
+
+
+# -- a run is its own ----------------------------------------------------------------------------------------------
+
+
+def test_a_seeds_stop_depends_neither_on_its_neighbors_nor_on_records(signals):
+    recipe = Recipe(64, epochs=60, stop_loss=0.3)
+    together = quick("F0", signals, recipe, 4, records=2)
+    ends = together.final.epoch.tolist()
+    assert len(set(ends)) > 1  # or the test says nothing
+    for seed, end in enumerate(ends):
+        alone = quick("F0", signals, recipe, [seed], records=[0])
+        assert alone.final.epoch.tolist() == [end]
+        assert torch.equal(alone.x[0], together.x[seed])
+
+
+def test_a_seeds_dropout_is_its_own(signals):
+    network = nn.Sequential(nn.Linear(40, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, 10))
+    both = quick(network, signals, Recipe(50, epochs=3), [0, 1])
+    alone = [quick(network, signals, Recipe(50, epochs=3), [seed]).x[0] for seed in (0, 1)]
+    assert torch.equal(both.x, torch.stack(alone))
+
+
+def test_a_plateau_ends_a_seeds_training(signals):
+    recipe = Recipe(64, epochs=300, stop_plateau=(2, 0.15))
+    runs = quick("F0", signals, recipe, 3)
+    assert (runs.final.epoch < 60).all() and runs.final.epoch.nunique() > 1
+    assert [int(quick("F0", signals, recipe, [s]).final.epoch.iloc[0]) for s in range(3)] == runs.final.epoch.tolist()
+
+
+# -- the boundary --------------------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_of_any_kind_are_accepted(signals):
+    wanted = quick("F0", signals, Recipe(20, epochs=1), 2)
+    found = quick("F0", signals, Recipe(len(signals.y_train) / 10, epochs=np.int64(1)), np.int64(2), records=np.int32(40))
+    assert torch.equal(found.x, wanted.x) and found.recipe == wanted.recipe
+
+
+@pytest.mark.parametrize("seeds, says", [
+    ([3, 3], "Seed 3 is given twice"),
+    (0.5, "seeds is 0.5; a whole number"),
+    (-1, "seeds is -1; a whole number"),
+    (2**70, "seeds is 1180591620717411303424; a whole number"),
+    ([2**70], "A seed is 1180591620717411303424; a whole number from 0"),
+    ([-1], "A seed is -1"),
+    ("five", "seeds is 'five'; a whole number"),
+    ([0.5], "A seed is 0.5"),
+])
+def test_bad_seeds(signals, seeds, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        quick("F0", signals, Recipe(64, steps=1), seeds)
+
+
+@pytest.mark.parametrize("given, says", [
+    (dict(records="all"), "records is 'all'; a whole number of at least 0"),
+    (dict(records=[0, 9]), "An epoch of records is 9; a whole number from 0 to 2 is needed. This recipe has 2 epochs"),
+    (dict(checkpoints=[99]), "An epoch of checkpoints is 99; a whole number from 0 to 2"),
+    (dict(checkpoints=[-1]), "An epoch of checkpoints is -1; a whole number from 0 to 2"),
+    (dict(checkpoints=2), "checkpoints is 2; a list of epochs is needed"),
+    (dict(x0="network"), "x0 is 'network'; a tensor is possible, or 'network' where the problem's network is a module"),
+    (dict(resume="/dev/null/here"), "resume is '/dev/null/here', which cannot be a folder"),
+])
+def test_what_train_cannot_use(signals, given, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        quick("F0", signals, Recipe(64, epochs=2), 1, **given)
+
+
+def test_what_is_no_problem_or_recipe(signals):
+    with pytest.raises(TypeError, match="problem is 'F0'; a Problem is needed, such as Problem"):
+        train("F0", Recipe(64, steps=1))
+    with pytest.raises(TypeError, match="recipe is 64; a Recipe is needed, such as Recipe"):
+        train(Problem("F0", signals), 64)
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (dict(momentum=0.9), "momentum is 0.9 and the optimizer is 'adam', which has its own"),
+    (dict(stop_plateau=5), r"stop_plateau is 5; a pair \(epochs, share\) is needed"),
+    (dict(stop_plateau=(0, 0.1)), "stop_plateau"),
+    (dict(precision="half"), "No precision is called 'half'"),
+    (dict(growth=7), "growth is 7"),
+])
+def test_more_bad_recipes(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        Recipe(**{"batch_size": 10, "steps": 5, **wrong})
+
+
+def test_data_in_float64_are_trained_on_in_float32(signals):
+    doubled = replace(signals, x_train=signals.x_train.double(), x_test=signals.x_test.double())
+    found = quick("F0", doubled, Recipe(64, epochs=2))
+    assert found.x.dtype == torch.float32 and torch.equal(found.x, quick("F0", signals, Recipe(64, epochs=2)).x)
+
+
+def test_a_module_starts_afresh_or_from_its_weights_as_is_said(signals):
+    module = nn.Sequential(nn.Linear(40, 8), nn.ReLU(), nn.Linear(8, 10))
+    own = twins.vector_of(module)
+    runs = quick(module, signals, Recipe(50, epochs=1), 2, x0="network")
+    assert torch.equal(runs.x0, torch.stack([own, own]))
+    assert not torch.equal(quick(module, signals, Recipe(50, epochs=1), 2).x0[0], own)
+
+
+def test_the_call_of_one_version_ago_still_works(signals):
+    wanted = quick("F0", signals, Recipe(64, steps=3), 2).x
+    with pytest.warns(DeprecationWarning, match="is now train"):
+        assert torch.equal(train("F0", signals, Recipe(64, steps=3), seeds=2, progress=False).x, wanted)
+
+
+# -- optimizers and precision --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", [Recipe(64, steps=12, weight_decay=0.01),
+                                    Recipe(64, steps=12, optimizer="sgd", momentum=0.9, weight_decay=0.01)])
+def test_the_formula_does_what_torchs_kernel_does(signals, monkeypatch, recipe):
+    name = {"adam": "_fused_adam_", "sgd": "_fused_sgd_"}[recipe.optimizer]
+    assert training.optimizers.kernel(name, "cpu") is not None
+    by_kernel = quick("F0-plain", signals, recipe)
+    monkeypatch.setattr(training.optimizers, "kernel", lambda name, where: None)
+    by_formula = quick("F0-plain", signals, recipe)
+    assert torch.allclose(by_kernel.x, by_formula.x, atol=2e-5) and not torch.equal(by_formula.x, by_formula.x0)
+
+
+def test_a_kernel_that_does_something_else_is_not_used(monkeypatch):
+    monkeypatch.setattr(torch, "_fused_sgd_", lambda points, *rest, **more: points[0].add_(1), raising=False)
+    training.optimizers.kernel.cache_clear()
+    try:
+        assert training.optimizers.kernel("_fused_sgd_", "cpu") is None
+        monkeypatch.delattr(torch, "_fused_sgd_")
+        training.optimizers.kernel.cache_clear()
+        assert training.optimizers.kernel("_fused_sgd_", "cpu") is None
+    finally:
+        training.optimizers.kernel.cache_clear()
+
+
+@pytest.mark.parametrize("flags, has", [("flags : fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx2", False)])
+def test_a_processor_that_multiplies_in_bf16_is_known_by_its_flags(tmp_path, flags, has):
+    path = tmp_path / f"cpuinfo{flags[:6]}{has}"
+    path.write_text(flags)
+    assert training.precision.multiplies_in_bf16(str(path)) is has
+    assert training.precision.multiplies_in_bf16(str(tmp_path / "missing")) is False
+
+
+def test_convolutions_train_in_bf16_where_the_processor_can_and_the_recipe_allows_it(monkeypatch):
+    pictures = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    images = Dataset(pictures, torch.arange(16) % 10, pictures, torch.arange(16) % 10, 10, "cifar10", "noise")
+    found = {}
+    for has in (True, False):
+        monkeypatch.setattr(training.precision, "multiplies_in_bf16", lambda has=has: has)
+        for wish in ("auto", "float32", "bfloat16"):
+            found[has, wish] = quick("C1", images, Recipe(8, steps=2, precision=wish))
+    used = {key: runs.precision for key, runs in found.items()}
+    assert used[True, "auto"] == used[True, "bfloat16"] == used[False, "bfloat16"] == "bfloat16"
+    assert used[False, "auto"] == used[True, "float32"] == "float32"
+    exact, rounded = found[False, "auto"].x, found[True, "auto"].x
+    assert not torch.equal(exact, rounded) and (exact - rounded).norm() < 0.05 * exact.norm()
+    assert quick("F0", data.load("mnist1d", train_size=64), Recipe(8, steps=1)).precision == "float32"

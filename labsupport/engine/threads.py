@@ -126,14 +126,3 @@ def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int
     else:
         with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             list(pool.map(function, tasks))
-
-
-def training_precision(where: torch.device, *, convolutions: bool) -> torch.dtype:
-    """The number format of a training step's products; every measure is taken in float32 or float64.
-
-    Convolutions on a GPU use bf16 where the chip has it (compute capability 8 and up), else fp16, whose loss is scaled.
-    All else is float32.
-    """
-    if where.type != "cuda" or not convolutions:
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(where)[0] >= 8 else torch.float16

@@ -1,11 +1,10 @@
-"""The gradient of S fully connected networks, written out: what autograd finds, in fewer and smaller passes.
+"""The gradient of S fully connected networks, written out: what autograd finds, without a graph.
 
 In a batch of 32, much of a training step is not arithmetic but bookkeeping: a graph of forty nodes is built and walked,
-and each node keeps and copies what it may need. A chain of linear layers, batch norms and ReLUs needs no graph.
+and each node keeps and copies what it may need. A chain of linear layers, batch norms and ReLUs needs no graph: each
+layer's formulas stand in `Layer`, forward and back, and their results lie in buffers that the next step uses again.
 
-In training the same kernels are called in the same order, so that even the rounding agrees wherever memory is laid out
-alike: on the CPU that made the book's outputs, F0's training takes the very path that autograd's gradients lead along.
-An evaluation, which leads nowhere, has its batch norm written out too, so that matrix products are most of its time.
+Only torch's public functions are called. S networks of B samples are one batched matrix product.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from torch import Tensor, nn
 
 from labsupport.engine.layout import Layout
 from labsupport.engine.stacked import ONE_SAMPLE, Stacked
-
-_aten = torch.ops.aten
 
 
 class WrittenOut(Stacked):
@@ -78,16 +75,148 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
     return tuple(blocks) or None
 
 
+class _Spare:
+    """Buffers for layers that only go forward: two of a shape, in turns."""
+
+    def __init__(self, like: Tensor):
+        self.like, self.pairs = like, {}
+
+    def __call__(self, shape: tuple[int, ...]) -> Tensor:
+        if shape not in self.pairs:
+            self.pairs[shape] = [self.like.new_empty(shape), self.like.new_empty(shape)]
+        self.pairs[shape].reverse()
+        return self.pairs[shape][0]
+
+
+class Layer:
+    """A `Block` of S networks that see B samples each, from D features to C.
+
+    ``at`` holds the parameters by name and ``slope`` receives their gradients, views of (S, n). Where there is no ``slope``
+    the layer only goes forward, and takes its buffers from ``spare``, which all such layers share.
+    """
+
+    def __init__(self, block: Block, at: dict[str, Tensor], slope: dict[str, Tensor] | None, samples: int, spare: _Spare):
+        self.weight, self.relu, self.norm = at[block.weight], block.relu, block.norm is not None
+        self.weight_t = self.weight.transpose(1, 2)  # (S, D, C)
+        self.bias = at[block.bias].unsqueeze(1)  # (S, 1, C), as all that is the same for every sample
+        models, width, before = self.weight.shape
+        self.h = None
+        make = self.weight.new_empty if slope is not None else spare
+        self.z = make((models, samples, width))
+        self.out = make((models, samples, width)) if self.norm or self.relu else self.z
+        if slope is not None:
+            self.d_weight, self.d_bias = slope[block.weight], slope[block.bias].unsqueeze(1)
+            self.d_h = self.z if before == width else self.weight.new_empty((models, samples, before))
+        if self.norm:
+            self.scale, self.shift = at[block.scale].unsqueeze(1), at[block.shift].unsqueeze(1)
+            self.mean, self.over, self.factor = (torch.empty_like(self.scale) for _ in range(3))
+            self.share = self.weight.new_full((1, 1, 1), 1 / samples)
+            self.eps = self.weight.new_full((1, 1, 1), block.norm.eps)
+            if slope is not None:
+                self.d_scale, self.d_shift = slope[block.scale].unsqueeze(1), slope[block.shift].unsqueeze(1)
+                self.d_bias.zero_()
+
+    def forward(self, h: Tensor) -> Tensor:
+        """h (S, B, D) -> (S, B, C): z = h W' + b, normalized, cut off at 0."""
+        self.h = h
+        if self.norm:  # the bias goes with the mean: it neither enters nor has a gradient
+            torch.bmm(h, self.weight_t, out=self.z)
+            self._normalize()
+        else:
+            torch.baddbmm(self.bias, h, self.weight_t, out=self.z)
+            if self.relu:
+                torch.clamp_min(self.z, 0, out=self.out)
+        return self.out
+
+    def _normalize(self) -> None:
+        """Batch norm: z - mean, times scale / sqrt(var + eps), plus shift; mean and var over the samples.
+
+        ``z`` keeps z - mean, ``over`` one over the standard deviation, ``factor`` that times the scale.
+        """
+        torch.sum(self.z, 1, keepdim=True, out=self.mean).mul_(self.share)
+        self.z.sub_(self.mean)
+        torch.mul(self.z, self.z, out=self.out)
+        torch.sum(self.out, 1, keepdim=True, out=self.over)
+        torch.addcmul(self.eps, self.over, self.share, out=self.over).rsqrt_()
+        torch.mul(self.over, self.scale, out=self.factor)
+        torch.addcmul(self.shift, self.z, self.factor, out=self.out)
+        if self.relu:
+            self.out.relu_()
+
+    def backward(self, back: Tensor, *, further: bool) -> Tensor | None:
+        """The gradient with respect to the output (S, B, C), overwritten -> that with respect to h, if ``further``.
+
+        The parameters' gradients are written to ``slope``: dW = dz' h, db = sum of dz.
+        """
+        if self.relu:  # 1 where the unit was on, 0 where it was off
+            back.mul_(self.out.sign_())
+        if self.norm:
+            self._normalize_backward(back)
+        else:
+            torch.sum(back, 1, keepdim=True, out=self.d_bias)
+        torch.bmm(back.transpose(1, 2), self.h, out=self.d_weight)
+        return torch.bmm(back, self.weight, out=self.d_h) if further else None
+
+    def _normalize_backward(self, back: Tensor) -> None:
+        """With u = (z - mean) / std: dscale = sum of back u, dshift = sum of back, and back becomes
+        dz = factor * (back - dshift / B - u * dscale / B)."""
+        product = torch.mul(self.z, back, out=self.out)
+        torch.sum(product, 1, keepdim=True, out=self.d_scale).mul_(self.over)
+        torch.sum(back, 1, keepdim=True, out=self.d_shift)
+        back.sub_(torch.mul(self.d_shift, self.share, out=self.mean))
+        along = torch.mul(self.d_scale, self.over.mul_(self.share), out=self.mean)
+        back.addcmul_(self.z, along, value=-1).mul_(self.factor)
+
+
+class Pass:
+    """The cross-entropy of S chains and its gradient, at points (S, n), by one pass forward and one back.
+
+    ``points`` and ``gradient`` (S, n) are viewed once: who changes the points in place may call again, and finds the new
+    gradient where the old one was. ``samples`` is B.
+    """
+
+    def __init__(self, blocks: tuple[Block, ...], layout: Layout, points: Tensor, gradient: Tensor | None, samples: int):
+        if samples < 2 and any(block.norm for block in blocks):
+            raise ValueError(ONE_SAMPLE)
+        at = layout.split(points)
+        slope = None if gradient is None else layout.split(gradient)
+        spare = _Spare(points)
+        self.layers = [Layer(block, at, slope, samples, spare) for block in blocks]
+        self.gradient, self.share = gradient, points.new_full((1, 1, 1), 1 / samples)
+        self.minus = points.new_full((1, 1, 1), -1.0).expand(len(points), samples, 1)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Outputs (S, B, K) for ``inputs`` (S, B, ...)."""
+        h = inputs.flatten(2)
+        for layer in self.layers:
+            h = layer.forward(h)
+        return h
+
+    def __call__(self, inputs: Tensor, labels: Tensor, *, mean: bool = True) -> Tensor:
+        """Mean losses (S,), or their sums over the samples; the gradients are in ``gradient``. ``labels`` (S, B)."""
+        wanted = labels.unsqueeze(2)
+        logs = torch.log_softmax(self.logits(inputs), 2)  # (S, B, K)
+        losses = logs.gather(2, wanted).sum((1, 2)).neg_()
+        back = logs.exp_().scatter_add_(2, wanted, self.minus)  # probabilities, less 1 at the label
+        if mean:
+            losses.mul_(self.share[0, 0])
+            back.mul_(self.share)
+        for layer in reversed(self.layers):
+            back = layer.backward(back, further=layer is not self.layers[0])
+        return losses
+
+
 @torch.no_grad()
 def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
     """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
-    return _forward(blocks, layout.split(x), inputs.expand(len(x), *inputs.shape), True)
+    forward = Pass(blocks, layout, x, None, len(inputs))
+    return forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)
 
 
 @torch.no_grad()
 def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor,
                        labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The cross-entropy of S models (S,) and its gradient (S, n), by one pass forward and one back.
+    """The cross-entropy of S models (S,) and its gradient (S, n).
 
     ``x`` (S, n). With ``inputs`` (S, B, ...) and ``labels`` (S, B), each model's own, as in training: their mean. With
     ``inputs`` (B, ...) and ``labels`` (B,) for all models, as in an evaluation: their sum. Both as in `stacked.forward`.
@@ -95,90 +224,6 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     shared = labels.dim() == 1
     if shared:
         inputs, labels = inputs.expand(len(x), *inputs.shape), labels.expand(len(x), -1)
-    count = 1 if shared else labels.shape[1]
     gradient = torch.empty_like(x)
-    at, slope = layout.split(x), layout.split(gradient)
-    passed: list[Passed] = []
-    logs, wanted = torch.log_softmax(_forward(blocks, at, inputs, shared, passed), 1), labels.unsqueeze(1)
-    losses = -logs.gather(1, wanted).squeeze(1).sum(1) / count
-    back = torch.zeros_like(logs).scatter_(1, wanted, -1 / count)
-    back = _aten._log_softmax_backward_data(back, logs, 1, logs.dtype)
-    for block, kept in zip(reversed(blocks), reversed(passed)):
-        if block.relu:
-            _aten.threshold_backward.grad_input(back, kept.out, 0, grad_input=back)
-        if block.norm:
-            undo = _standardize_backward if shared else _normalize_backward
-            back = undo(block, slope, back, kept)
-        torch.sum(back, 2, out=slope[block.bias])
-        torch.bmm(back, kept.h.transpose(1, 2), out=slope[block.weight])
-        if block is not blocks[0]:
-            back = torch.bmm(at[block.weight].transpose(1, 2), back)
+    losses = Pass(blocks, layout, x, gradient, labels.shape[1])(inputs, labels, mean=not shared)
     return losses, gradient
-
-
-class Passed(NamedTuple):
-    """What a block's way back needs; activations are (S, features, B)."""
-
-    h: Tensor
-    z: Tensor
-    moments: tuple
-    out: Tensor
-
-
-def _forward(blocks: tuple[Block, ...], at: dict[str, Tensor], inputs: Tensor, shared: bool,
-             passed: list[Passed] | None = None) -> Tensor:
-    """The outputs; what the way back needs is added to ``passed``, where there is one."""
-    h = inputs.flatten(2).transpose(1, 2)
-    for block in blocks:
-        z = out = torch.baddbmm(at[block.bias].unsqueeze(2), at[block.weight], h)
-        moments = ()
-        if block.norm:
-            if z.shape[2] < 2:
-                raise ValueError(ONE_SAMPLE)
-            out, *moments = _standardize(block, at, z, passed is None) if shared else _normalize(block, at, z)
-        out = out.relu_() if block.relu else out
-        if passed is not None:
-            passed.append(Passed(h, z, tuple(moments), out))
-        h = out
-    return h
-
-
-def _standardize(block: Block, at: dict[str, Tensor], z: Tensor, in_place: bool) -> tuple[Tensor, ...]:
-    """Batch norm of z (S, C, B) in an evaluation, from one mean and one norm a row, and what its way back wants: one over the
-    standard deviations, and that times the scale.
-
-    z becomes the outcome if ``in_place``, else it is left with its mean taken off.
-    """
-    z.sub_(z.mean(2, keepdim=True))
-    spread = torch.linalg.vector_norm(z, dim=2, keepdim=True)
-    over = spread.square_().div_(z.shape[2]).add_(block.norm.eps).rsqrt_()  # one over the standard deviation
-    factor = over * at[block.scale].unsqueeze(2)
-    return (z.mul_(factor) if in_place else z * factor).add_(at[block.shift].unsqueeze(2)), over, factor
-
-
-def _standardize_backward(block: Block, slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
-    """The gradient with respect to z; those of scale and shift are written to ``slope``. Overwrites all it is given."""
-    z, (over, factor), samples = kept.z, kept.moments, kept.z.shape[2]
-    pull = torch.mul(z, back, out=kept.out).sum(2, keepdim=True).mul_(over)
-    push = back.sum(2, keepdim=True)
-    slope[block.scale].copy_(pull.squeeze(2))
-    slope[block.shift].copy_(push.squeeze(2))
-    back.sub_(z.mul_(over * pull / samples)).sub_(push / samples)
-    return back.mul_(factor)
-
-
-def _normalize(block: Block, at: dict[str, Tensor], z: Tensor) -> tuple[Tensor, ...]:
-    """Batch norm of z (S, C, B) in training, by torch's own kernel, and what that wants on its way back."""
-    scale, shift = at[block.scale].flatten(), at[block.shift].flatten()
-    out, mean, over = torch.native_batch_norm(z.view(1, -1, z.shape[2]), scale, shift, None, None, True, 0.0, block.norm.eps)
-    return out.view(z.shape), scale, mean, over
-
-
-def _normalize_backward(block: Block, slope: dict[str, Tensor], back: Tensor, kept: Passed) -> Tensor:
-    """As `_standardize_backward`; leaves what it is given."""
-    flat, (scale, mean, over) = (1, -1, back.shape[2]), kept.moments
-    found, of_scale, of_shift = _aten.native_batch_norm_backward(
-        back.view(flat), kept.z.view(flat), scale, None, None, mean, over, True, block.norm.eps, [True] * 3)
-    slope[block.scale].copy_(of_scale.view(slope[block.scale].shape))
-    slope[block.shift].copy_(of_shift.view(slope[block.shift].shape))
-    return found.view(back.shape)

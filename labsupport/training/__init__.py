@@ -1,65 +1,72 @@
 """Training as the paper does it, for all seeds at once: from points x0 (S, n) to points x (S, n).
 
 There is no data loader. The data lie on the device; an epoch is one permutation per seed, cut into batches; the last,
-smaller batch is trained too. Each seed has its own start and its own order, and nothing of it depends on which other
-seeds are trained beside it, but for dropout, whose masks all seeds draw from one generator. Small-batch and large-batch
-runs of one seed share x0, as in the authors' code.
+smaller batch is trained too. Small-batch and large-batch runs of one seed share x0, as in the authors' code.
+
+A run is its own: each seed has its own start, order, augmentation, dropout and stop. What is equal to the last bit: the
+same call twice; a call with other ``records`` or ``checkpoints``; a call that was killed and went on. What is equal to
+rounding: a seed alone and the same seed beside others, because a product of several matrices may add up in another
+order; after many steps such a difference can grow to that of another seed.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import time
+import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-import pandas as pd
+import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from labsupport import networks, remedies
+from labsupport import arguments, networks, remedies
+from labsupport.data import Dataset
 from labsupport.engine import threads
 from labsupport.engine.functions import check_points
-from labsupport.errors import TrainingDiverged
-from labsupport.objective import Objective, chunks, flatten
+from labsupport.objective import Objective, flatten
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import environment
-from labsupport.training.step import Stepper
+from labsupport.training import precision
+from labsupport.training.loop import Loop, epochs_of
+from labsupport.training.resume import Saved
+from labsupport.training.runs import HISTORY, History, Runs
 
-#: What is recorded of each seed at an epoch; losses in nats, accuracies in percent.
-HISTORY = ["seed", "epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+__all__ = ["HISTORY", "Recipe", "Runs", "seed_numbers", "start", "train"]
+
+#: What ``x0`` may say in words.
+OWN = "network"
 
 
-@dataclass(frozen=True)
-class Runs:
-    """S finished trainings.
+def seed_numbers(seeds: int | Iterable[int]) -> tuple[int, ...]:
+    """How many seeds (0, 1, ...), or which, as a tuple of different whole numbers from 0 to 2^63 - 1.
 
-    ``x0``, ``x`` : Tensor (S, n), first and last points. ``checkpoints`` : {epoch: Tensor (S, n)}; a seed that has
-    stopped keeps its last point. ``history`` : seed, epoch, steps, train_loss and test_loss (nats), train_accuracy and
-    test_accuracy (percent), one row per seed and recorded epoch. ``seconds`` : wall time of the training.
+    >>> seed_numbers(3), seed_numbers([7, 2])
+    ((0, 1, 2), (7, 2))
     """
-
-    problem: Problem
-    recipe: Recipe
-    seeds: tuple[int, ...]
-    x0: Tensor
-    x: Tensor
-    history: pd.DataFrame
-    checkpoints: dict[int, Tensor] = field(default_factory=dict)
-    seconds: float = math.nan
-
-    @property
-    def final(self) -> pd.DataFrame:
-        """The last row of each seed."""
-        return self.history.groupby("seed", sort=False).tail(1).set_index("seed")
+    hint = "Give a number of seeds, such as 5, or a list such as [0, 1, 2]."
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str) and getattr(seeds, "ndim", 1):
+        found = tuple(arguments.seed("A seed", one) for one in seeds)
+    else:
+        found = tuple(range(arguments.whole_number("seeds", seeds, least=0, most=100_000, hint=hint)))
+    if not found:
+        raise ValueError(f"There are no seeds. {hint}")
+    twice = sorted({one for one in found if found.count(one) > 1})
+    if twice:
+        raise ValueError(f"Seed {twice[0]} is given twice, and would be the same run twice. Give different seeds.")
+    return found
 
 
-def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: int | None = None) -> Tensor:
+def start(network: str | nn.Module, seeds: Sequence[int], *, num_classes: int | None = None) -> Tensor:
     """Initial points (S, n), float32 on the CPU: PyTorch's uniform defaults, one draw per seed, torch's own generator
-    left as it was."""
+    left as it was.
+
+    A module of one's own starts afresh too: each of its layers that has ``reset_parameters`` draws anew, in a copy.
+    Parameters that belong to no such layer keep the values they have.
+    """
     points = []
     with torch.random.fork_rng(devices=[]):
         for seed in seeds:
@@ -71,62 +78,77 @@ def start(network: str | nn.Sequential, seeds: Sequence[int], *, num_classes: in
                 for layer in module.modules():
                     if hasattr(layer, "reset_parameters"):
                         layer.reset_parameters()
-            points.append(flatten(module))
+            points.append(flatten(module).float())
     return torch.stack(points)
 
 
+def _as_before(function):
+    """Let the function be called with a network and a data set instead of a problem, for one version."""
+
+    @functools.wraps(function)
+    def either(problem, *rest, **named):
+        if not isinstance(problem, Problem) and (len(rest) > 1 or "dataset" in named):
+            warnings.warn("train(network, dataset, recipe, ...) is now train(Problem(network, dataset), recipe, ...).",
+                          DeprecationWarning, stacklevel=2)
+            dataset, *rest = [named.pop("dataset")] + list(rest) if "dataset" in named else rest
+            problem = Problem(problem, dataset)
+        return function(problem, *rest, **named)
+
+    return either
+
+
+@_as_before
 def train(problem: Problem, recipe: Recipe, seeds: int | Sequence[int] = 5, *, device: str | torch.device | None = None,
-          x0: Tensor | None = None, checkpoints: Iterable[int] | None = None, records: int | Sequence[int] = 40,
-          progress: bool = True) -> Runs:
-    """Train the problem's network from several seeds, all on one device.
+          x0: Tensor | str | None = None, checkpoints: Iterable[int] | None = None, records: int | Sequence[int] = 40,
+          progress: bool = True, resume: str | None = None) -> Runs:
+    """Train the problem's network from several seeds, all on one device, in float32.
+
+    Parameters that require no gradient stay as they are and are no part of x.
 
     Parameters
     ----------
     seeds
         How many (0, 1, ...), or which. A seed sets the start and the order of the samples.
-    x0 : Tensor (n,) or (S, n)
-        Where to start instead.
+    x0 : Tensor (n,) or (S, n), or "network"
+        Where to start. None: afresh from each seed, also where the problem's network is a module that has been trained
+        (`start`). "network": every seed from the weights that this module has now.
     checkpoints
         Epochs after which to keep the points; 0 is the start.
     records
         About how many rows the history gets for each seed, besides the first and the last; or the epochs after which to
         record one. 0: no history at all.
+    resume
+        A folder in which the state is saved once a minute. A call that was killed goes on from there when it is made
+        again, and ends with the same numbers to the last bit.
 
     Raises
     ------
-    ValueError
-        No seeds, a batch larger than the data, an x0 that does not fit, a negative ``records``.
+    TypeError, ValueError
+        What is no problem or recipe; no seeds, or one twice; a batch larger than the data; an x0 that does not fit;
+        records or checkpoints that are no epochs of this recipe.
     TrainingDiverged
         The loss stopped being a number; the message names recipe, epoch and seed.
     """
-    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not seeds:
-        raise ValueError("There are no seeds. Give a number of seeds, such as 5, or a list such as [0, 1, 2].")
-    if isinstance(records, int) and records < 0:
-        raise ValueError(f"records is {records}; 0 or more are possible, and 0 keeps no history.")
-    network, dataset = problem.network, problem.load(device)
-    total = len(dataset.y_train)
-    largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
-    if largest > total:
-        raise ValueError(f"The batch of {largest} is larger than the data: {dataset.name} has {total} training samples here.")
-    if recipe.augment and remedies.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
-        raise ValueError(f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
-                         f"{tuple(dataset.x_train.shape[1:])}.")
-    where = dataset.device
-    first = start(network, seeds, num_classes=dataset.num_classes) if x0 is None else x0
-    module = networks.layers(network, num_classes=dataset.num_classes)
-    on_train = Objective(module, dataset.x_train, dataset.y_train)
-    on_test = Objective(module, dataset.x_test, dataset.y_test)
-    first = check_points(first, on_train.n, what="x0").to(where, torch.float32)
-    first = first.expand(len(seeds), -1).clone() if len(first) == 1 else first.clone()
-    if len(first) != len(seeds):
-        raise ValueError(f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point.")
-    keep = set(checkpoints or ())
-    run = _Run(module, on_train, on_test, recipe, seeds, first, keep, records)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem is {arguments.shown(problem)}; a Problem is needed, such as Problem('F0', 'mnist1d').")
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"recipe is {arguments.shown(recipe)}; a Recipe is needed, such as Recipe(32, epochs=80).")
+    seeds = seed_numbers(seeds)
+    dataset = problem.load(device)
+    _check(recipe, dataset)
+    epochs = epochs_of(recipe, len(dataset.y_train))
+    keep, noted = _epochs("checkpoints", checkpoints or (), epochs), _noted(records, epochs)
+    module = networks.layers(problem.network, num_classes=dataset.num_classes)
+    on_train = Objective(module, _float32(dataset.x_train), dataset.y_train)
+    on_test = Objective(module, _float32(dataset.x_test), dataset.y_test)
+    first = _first(problem.network, module, x0, seeds, dataset, on_train.n)
+    saved = None if resume is None else Saved(resume, _about(problem, recipe, seeds, first, keep, noted))
+    loop = Loop(History(on_train, on_test), recipe, seeds, first, keep, noted)
     began = time.perf_counter()
     with threads.threads_for(on_train.n):
-        run.go(progress and show_progress())
-    return Runs(problem, recipe, seeds, first, run.x, run.table(), run.kept, time.perf_counter() - began)
+        loop.run(progress and show_progress(), saved)
+    used = str(loop.stepper.precision).removeprefix("torch.")
+    return Runs(problem, recipe, seeds, first, loop.x, loop.history.table(), loop.kept, time.perf_counter() - began, used)
 
 
 def show_progress() -> bool:
@@ -137,98 +159,61 @@ def show_progress() -> bool:
     return environment.shows_progress()
 
 
-class _Run:
-    """The state of one call of `train`: which seeds are still going, their points, and what was recorded."""
+# -- arguments -------------------------------------------------------------------------------------------------
 
-    def __init__(self, network, on_train, on_test, recipe, seeds, first, keep, records):
-        self.network, self.recipe, self.seeds = network, recipe, seeds
-        self.on_train, self.on_test = on_train, on_test
-        self.x, self.going = first.clone(), list(range(len(seeds)))
-        self.keep, self.kept = keep, {0: first.clone()} if 0 in keep else {}
-        self.rows: list[pd.DataFrame] = []
-        self.where = first.device
-        self.orders = [torch.Generator(self.where).manual_seed(seed) for seed in seeds]
-        self.stepper = Stepper(on_train, recipe, self.x, seeds)
-        largest = max([recipe.batch_size, *(size for _, size in recipe.growth)])
-        self.epochs = recipe.epochs or math.ceil(recipe.steps / (len(on_train.labels) // largest))
-        if isinstance(records, int):
-            records = range(0, self.epochs + 1, max(1, math.ceil(self.epochs / records))) if records else ()
-        self.noted = records  # epochs to record; empty: no history at all
-        self.hint = torch.ones(len(seeds), device=self.where)  # training loss over mean batch loss, when last looked at
 
-    def go(self, progress: bool) -> None:
-        if self.noted:
-            self.record(0)
-        bar = tqdm(range(1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
-        random = any(isinstance(layer, nn.Dropout) for layer in self.network)
-        with torch.random.fork_rng(devices=[self.where] if self.where.type == "cuda" else [], enabled=random):
-            if random:  # dropout layers draw from torch's own generator
-                torch.manual_seed(self.seeds[0])
-            for epoch in bar:
-                mean = self.epoch(epoch)
-                self.x[self.going] = self.stepper.points.detach()
-                self.complain(mean, epoch)
-                last = epoch == self.epochs or self.stepper.done == self.recipe.steps
-                if self.noted and (last or epoch in self.keep or epoch in self.noted):
-                    self.hint[self.going] = self.record(epoch) / mean
-                if epoch in self.keep:
-                    self.kept[epoch] = self.x.clone()
-                if self.recipe.stop_loss is not None and not last:
-                    self.stop(mean, epoch)
-                if last or not self.going:
-                    break
-        for epoch in self.keep - set(self.kept):  # every seed had stopped before
-            self.kept[epoch] = self.x.clone()
+def _check(recipe: Recipe, dataset: Dataset) -> None:
+    """Whether this recipe fits these data."""
+    total = len(dataset.y_train)
+    if recipe.largest_batch > total:
+        raise ValueError(f"The batch of {recipe.largest_batch} is larger than the data: {dataset.name} has {total} training "
+                         "samples here.")
+    if recipe.augment and remedies.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
+        raise ValueError(f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
+                         f"{tuple(dataset.x_train.shape[1:])}.")
 
-    def epoch(self, epoch: int) -> Tensor:
-        """One pass over the data, or what is left of ``steps``; the mean batch loss (S,)."""
-        r, total = self.recipe, len(self.on_train.labels)
-        size = remedies.batch_size_at(epoch - 1, r.batch_size, r.growth)
-        order = torch.stack([torch.randperm(total, generator=self.orders[s], device=self.where) for s in self.going])
-        losses, count = torch.zeros(len(self.going), device=self.where), 0
-        for part in chunks(total, size):
-            if r.steps is not None and self.stepper.done >= r.steps:
-                break
-            losses += self.stepper.step(order[:, part])
-            count += 1
-        return losses / max(count, 1)
 
-    def record(self, epoch: int) -> Tensor:
-        """Add a row for every seed that is still going; their training losses."""
-        x = self.x[self.going]
-        train_loss, train_accuracy = self.on_train.loss_and_accuracy(x)
-        test_loss, test_accuracy = self.on_test.loss_and_accuracy(x)
-        columns = ([self.seeds[s] for s in self.going], epoch, self.stepper.done, train_loss.tolist(), train_accuracy.tolist(),
-                   test_loss.tolist(), test_accuracy.tolist())
-        self.rows.append(pd.DataFrame(dict(zip(HISTORY, columns))))
-        return train_loss.to(self.hint)
+def _epochs(what: str, given, last: int) -> set[int]:
+    """Epochs from 0 to ``last``, each once."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} is {arguments.shown(given)}; a list of epochs is needed, such as [0, {last}].")
+    hint = f"This recipe has {last} epochs; 0 is the start."
+    return {arguments.whole_number(f"An epoch of {what}", epoch, least=0, most=last, hint=hint) for epoch in given}
 
-    def stop(self, mean: Tensor, epoch: int) -> None:
-        """Let go of the seeds whose training loss has reached ``stop_loss``; looks only when the batches hint at it.
 
-        Small, ghost or augmented batches have a higher loss than the whole training set, so what counts is their loss
-        times the proportion of the two that was last seen.
-        """
-        if self.noted and float((mean * self.hint[self.going]).min()) > 2 * self.recipe.stop_loss:
-            return
-        loss = self.on_train(self.x[self.going])
-        self.hint[self.going] = loss.to(self.hint) / mean
-        stays = (loss > self.recipe.stop_loss).tolist()
-        if all(stays):
-            return
-        if self.noted and self.rows[-1]["epoch"].iloc[0] != epoch:
-            self.record(epoch)
-        self.going = [s for s, stay in zip(self.going, stays) if stay]
-        self.stepper.keep(torch.tensor(stays, device=self.where))
+def _noted(records, epochs: int) -> frozenset[int] | range:
+    """The epochs to record; empty: no history at all."""
+    if isinstance(records, Iterable) and not isinstance(records, str) and getattr(records, "ndim", 1):
+        return frozenset(_epochs("records", records, epochs))
+    hint = "0 keeps no history; a list names the epochs to record."
+    count = arguments.whole_number("records", records, least=0, hint=hint)
+    return range(0, epochs + 1, max(1, math.ceil(epochs / count))) if count else range(0)
 
-    def complain(self, mean: Tensor, epoch: int) -> None:
-        bad = ~torch.isfinite(mean)
-        if bad.any():
-            seed = self.seeds[self.going[int(bad.nonzero()[0])]]
-            raise TrainingDiverged(f"The loss of seed {seed} is no longer a number in epoch {epoch} of {self.epochs}, with "
-                                   f"{self.recipe}. A smaller learning_rate, or some warmup_steps, may help.")
 
-    def table(self) -> pd.DataFrame:
-        if not self.rows:
-            return pd.DataFrame(columns=HISTORY)
-        return pd.concat(self.rows, ignore_index=True).sort_values(["seed", "epoch"], ignore_index=True)
+def _first(network, module: nn.Module, x0, seeds: tuple[int, ...], dataset: Dataset, n: int) -> Tensor:
+    """The points to start from, (S, n), a copy on the data's device."""
+    if x0 is None:
+        x0 = start(network, seeds, num_classes=dataset.num_classes)
+    elif isinstance(x0, str):
+        if x0 != OWN or isinstance(network, str):
+            raise ValueError(f"x0 is {x0!r}; a tensor is possible, or {OWN!r} where the problem's network is a module, "
+                             "whose weights are then the start.")
+        x0 = flatten(module)
+    first = check_points(x0, n, what="x0").detach().to(dataset.device, torch.float32)
+    if len(first) not in (1, len(seeds)):
+        raise ValueError(f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point.")
+    return first.expand(len(seeds), -1).clone()
+
+
+def _float32(x: Tensor) -> Tensor:
+    """Real numbers in the format of the points; whole numbers (of tokens) as they are."""
+    return x.float() if x.is_floating_point() else x
+
+
+def _about(problem: Problem, recipe: Recipe, seeds, first: Tensor, keep, noted) -> dict:
+    """What a saved state belongs to."""
+    network = problem.network if isinstance(problem.network, str) else repr(problem.network)
+    data_set = repr(problem.load("cpu").key)
+    checksum = float(first.double().cpu().mul(torch.from_numpy(np.cos(np.arange(first.shape[1])))).sum())
+    return {"network": network, "data": data_set, "recipe": repr(recipe), "seeds": list(seeds), "start": checksum,
+            "checkpoints": sorted(keep), "records": sorted(noted), "torch": torch.__version__}
