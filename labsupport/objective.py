@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from labsupport import networks
 from labsupport.arguments import shown, whole_number
-from labsupport.engine import probe, samples, threads
+from labsupport.engine import moments, probe, samples, second_derivative, threads
 from labsupport.engine.choose import engine
 from labsupport.engine.functional import Statistics
 from labsupport.engine.functions import check_points
@@ -241,9 +240,8 @@ class Objective:
         def exact(tensor: Tensor) -> Tensor:
             return tensor.double() if tensor.is_floating_point() else tensor
 
-        frozen = self.frozen and {name: tuple(map(exact, pair)) for name, pair in self.frozen.items()}
-        return self._variant(inputs=exact(self.inputs), labels=exact(self.labels), frozen=frozen, dtype=torch.float64,
-                             engine=self.engine.to(self.device, torch.float64))
+        return self._variant(inputs=exact(self.inputs), labels=exact(self.labels), dtype=torch.float64,
+                             frozen=moments.changed(self.frozen, exact), engine=self.engine.to(self.device, torch.float64))
 
     def frozen_at(self, x: Tensor) -> Objective:
         """The same function with batch norm's statistics measured once, at x on all samples, and then held.
@@ -252,30 +250,13 @@ class Objective:
         it is. Its ``statistics`` are called ``frozen``.
         """
         points = self._points(x)
-        rows = []
         with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
-            for point in points.split(1):
-                moments: dict[str, list[Tensor]] = {}
-                for part in self._parts:
-                    found: dict[str, Statistics] = {}
-                    self.engine.logits(point, self.inputs[part], observe=found)
-                    share = (part.stop - part.start) / len(self.labels)
-                    for name, (mean, variance) in found.items():
-                        first, second = moments.setdefault(name, [torch.zeros_like(mean), torch.zeros_like(mean)])
-                        first += share * mean
-                        second += share * (variance + mean**2)
-                rows.append({name: (first, second - first**2) for name, (first, second) in moments.items()})
-        if not rows[0]:
-            return self
-        seen = {name: tuple(torch.cat(pair) for pair in zip(*(row[name] for row in rows))) for name in rows[0]}
-        return self._variant(frozen=seen, statistics="frozen")
+            tables = [moments.measured(self._observed(point)) for point in points.split(1)]
+        return self._variant(frozen=moments.stacked(tables), statistics="frozen") if tables[0] else self
 
     def row(self, s: int) -> Objective:
         """The function of model ``s`` of a stack alone: itself, unless statistics were frozen for a stack."""
-        if self.frozen is None:
-            return self
-        kept = {name: tuple(one[s:s + 1] if len(one) > 1 else one for one in pair) for name, pair in self.frozen.items()}
-        return self._variant(frozen=kept)
+        return self if self.frozen is None else self._variant(frozen=moments.of_rows(self.frozen, slice(s, s + 1)))
 
     def _variant(self, **changes) -> Objective:
         other = copy.copy(self)
@@ -293,7 +274,7 @@ class Objective:
     def _points(self, x: Tensor) -> Tensor:
         points = check_points(x, self.n).to(self.device, self.dtype)
         if self.frozen is not None:
-            count = len(next(iter(self.frozen.values()))[0])
+            count = moments.models(self.frozen)
             if count not in (1, len(points)):
                 raise ValueError(f"The statistics were frozen for {count} models; x has {len(points)} rows.")
         if not torch.isfinite(points).all():
@@ -323,10 +304,14 @@ class Objective:
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
         """Outputs (S, ..., B) of the models in ``rows``."""
-        frozen = self.frozen
-        if frozen is not None:
-            frozen = {k: tuple(one[rows] if len(one) > 1 else one for one in pair) for k, pair in frozen.items()}
-        return self.engine.logits(points, self.inputs[part], frozen=frozen)
+        return self.engine.logits(points, self.inputs[part], frozen=moments.of_rows(self.frozen, rows))
+
+    def _observed(self, point: Tensor) -> Iterator[tuple[float, dict[str, Statistics]]]:
+        """Batch norm's statistics at one point (1, n), chunk after chunk, each with its share of the samples."""
+        for part in self._parts:
+            found: dict[str, Statistics] = {}
+            self.engine.logits(point, self.inputs[part], observe=found)
+            yield (part.stop - part.start) / len(self.labels), found
 
     def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss summed over the samples, (S, ..., B) and (B, ...) -> (S,)."""
@@ -335,31 +320,11 @@ class Objective:
         return torch.stack([self.loss(one.movedim(-1, 0), labels) for one in logits]) * len(labels)
 
     def _product(self, points: Tensor, s: int, v: Tensor) -> Tensor:
-        """The Hessian at row s times v (n,), summed over the samples; slower kernels where the fast have no second derivative."""
-        try:
-            return self._product_by(points[s:s + 1], v, slice(s, s + 1))
-        except RuntimeError as first:
-            if not without_second_derivative(first):
-                raise
-        try:
-            with twice_differentiable():
-                return self._product_by(points[s:s + 1], v, slice(s, s + 1))
-        except RuntimeError as error:
-            if not without_second_derivative(error):
-                raise
-            words = " ".join(str(error).split())[:200]
-            raise ValueError(f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
-                             "Value, gradient and sharpness need none.") from error
+        """The Hessian at row s times v (n,), summed over the samples."""
+        def loss(part: slice) -> Callable[[Tensor], Tensor]:
+            return lambda leaf: self._losses(self._logits(leaf, part, slice(s, s + 1)), self.labels[part]).sum()
 
-    def _product_by(self, point: Tensor, v: Tensor, rows: slice) -> Tensor:
-        product = torch.zeros_like(v)
-        for part in self._parts:
-            leaf = point.detach().requires_grad_()
-            loss = self._losses(self._logits(leaf, part, rows), self.labels[part]).sum()
-            (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
-            if gradient.requires_grad:  # else f is linear in x
-                product += torch.autograd.grad(gradient, leaf, v[None], materialize_grads=True)[0][0]
-        return product
+        return second_derivative.product(map(loss, self._parts), points[s:s + 1], v)
 
     def _say_if_not_finite(self, what: str, values: Tensor) -> None:
         """One warning where a result is inf or nan."""
@@ -390,27 +355,6 @@ def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy summed over the samples, (S, K, B) and (B,) or (S, B) -> (S,)."""
     labels = labels.expand(logits.shape[0], -1)
     return F.cross_entropy(logits, labels, reduction="none").sum(1)
-
-
-def without_second_derivative(error: RuntimeError) -> bool:
-    """Whether torch says that a kernel cannot be differentiated twice."""
-    words = str(error).lower()
-    return "derivative for" in words or "double backward" in words or "not differentiable twice" in words
-
-
-@contextmanager
-def twice_differentiable():
-    """Attention and recurrent layers by kernels that have a second derivative."""
-    libraries = [torch.backends.cudnn, torch.backends.mkldnn]
-    before = [one.enabled for one in libraries]
-    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        try:
-            for one in libraries:
-                one.enabled = False
-            yield
-        finally:
-            for one, kept in zip(libraries, before):
-                one.enabled = kept
 
 
 def _dtype_of(network: nn.Module) -> torch.dtype:

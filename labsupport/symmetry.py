@@ -2,7 +2,10 @@
 
 Batch norm divides each unit by its own spread. So a row of weights ahead of it, one row a unit, may have any length:
 the network computes the same (up to batch norm's ``eps``, 1e-5, which is added to the variance). Chapter 3 uses this on
-pictures, chapter 9 on measures.
+pictures, chapter 9 on measures. That holds with each batch's own statistics, not with running or frozen ones.
+
+Both changes are known for plain sequences alone (`nn.Sequential` of the package's layers), where what follows a layer is
+the next one; a residual connection, a hook or a shared layer could undo them unseen, so such networks are refused.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from labsupport import networks
+from labsupport.arguments import positive, whole_number
+from labsupport.engine.choose import not_plain
 from labsupport.engine.functions import check_points
-from labsupport.engine.stacked import Layout
+from labsupport.engine.layout import Layout
 
 
 def ahead_of_norm(network: nn.Sequential) -> list[str]:
@@ -22,7 +27,7 @@ def ahead_of_norm(network: nn.Sequential) -> list[str]:
     >>> ahead_of_norm(networks.build("F0")), ahead_of_norm(networks.build("F0-plain"))
     (['1', '4', '7'], [])
     """
-    named = list(network.named_children())
+    named = list(_plain(network)._modules.items())
     weighted, norms = (nn.Linear, nn.Conv1d, nn.Conv2d), (nn.BatchNorm1d, nn.BatchNorm2d)
     return [name for (name, layer), (_, after) in pairwise(named)
             if isinstance(layer, weighted) and isinstance(after, norms)]
@@ -46,8 +51,7 @@ def normalize_rows(network: str | nn.Sequential, x: Tensor, length: float = 1.0)
     ValueError
         ``length`` that is not positive, an x that does not fit.
     """
-    if not length > 0:
-        raise ValueError(f"length is {length}; a row of weights needs a positive length.")
+    length = positive("length", length, "A row of weights has a positive length.")
     return _scaled(network, x, lambda lengths: length / lengths.clamp_min(1e-12))
 
 
@@ -59,13 +63,20 @@ def scale_rows(network: str | nn.Sequential, x: Tensor, factor: float) -> Tensor
     ValueError
         ``factor`` that is not positive (a negative one would change the function), an x that does not fit.
     """
-    if not factor > 0:
-        raise ValueError(f"factor is {factor}; only a positive factor leaves the function as it is.")
+    factor = positive("factor", factor, "Only a positive one leaves the function as it is.")
     return _scaled(network, x, lambda lengths: factor + 0 * lengths)
 
 
-def _opened(network, x):
-    module = networks.layers(network)
+def _plain(network: nn.Module) -> nn.Sequential:
+    reason = not_plain(network)
+    if reason:
+        raise TypeError(f"The network is no plain sequence: {reason}. Only there it is known what a scaled row leads to. Possible: "
+                        "nn.Sequential of Linear, Conv, BatchNorm, ReLU, MaxPool2d, Dropout, Flatten, Unflatten.")
+    return network
+
+
+def _opened(network: str | nn.Module, x: Tensor) -> tuple[nn.Sequential, Layout, Tensor]:
+    module = _plain(networks.layers(network))
     layout = Layout.of(module)
     return module, layout, check_points(x, layout.n)
 
@@ -79,7 +90,8 @@ def _scaled(network, x: Tensor, factor_of) -> Tensor:
         rows = weights[f"{name}.weight"]
         factors = factor_of(rows.flatten(2).norm(dim=2))
         rows.mul_(factors.view(*factors.shape, *[1] * (rows.dim() - 2)))
-        weights[f"{name}.bias"].mul_(factors)
+        if f"{name}.bias" in weights:
+            weights[f"{name}.bias"].mul_(factors)
     return points.view_as(x)
 
 
@@ -87,18 +99,25 @@ def around_relu(network: nn.Sequential) -> list[tuple[str, str]]:
     """(layer ahead, layer behind) for each ReLU: what `rescale` multiplies and what it divides.
 
     Ahead is what feeds the ReLU, a weighted layer or its batch norm; behind is the next weighted layer. Pooling, dropout and
-    reshaping between the two let a positive factor through, as ReLU does.
+    reshaping between the two let a positive factor through, as ReLU does. A ReLU next to a batch norm that has no scale, or
+    followed by one, is left out.
 
     >>> around_relu(networks.build("F0-plain"))
     [('1', '3'), ('3', '5'), ('5', '7')]
     >>> around_relu(networks.build("F0"))
     [('2', '4'), ('5', '7'), ('8', '10')]
     """
-    named = list(network.named_children())
-    weighted = (nn.Linear, nn.Conv1d, nn.Conv2d)
-    places = [place for place, (_, layer) in enumerate(named) if isinstance(layer, nn.ReLU)]
-    return [(named[place - 1][0], next(name for name, layer in named[place:] if isinstance(layer, weighted)))
-            for place in places]
+    named = list(_plain(network)._modules.items())
+    weighted, norms = (nn.Linear, nn.Conv1d, nn.Conv2d), (nn.BatchNorm1d, nn.BatchNorm2d)
+    at = [place for place, (_, layer) in enumerate(named) if isinstance(layer, (*weighted, *norms))]  # all else lets it through
+    pairs = []
+    for place, (_, layer) in enumerate(named):
+        ahead = [named[k] for k in at if k < place][-1:]
+        behind = [named[k] for k in at if k > place][:1]
+        if isinstance(layer, nn.ReLU) and ahead and behind:
+            if ahead[0][1].weight is not None and isinstance(behind[0][1], weighted):
+                pairs.append((ahead[0][0], behind[0][0]))
+    return pairs
 
 
 def rescale(network: str | nn.Sequential, x: Tensor, factor: float, relu: int = 0) -> Tensor:
@@ -113,16 +132,17 @@ def rescale(network: str | nn.Sequential, x: Tensor, factor: float, relu: int = 
     ValueError
         ``factor`` that is not positive, ``relu`` that the network does not have, an x that does not fit.
     """
-    if not 0 < factor < float("inf"):
-        raise ValueError(f"factor is {factor}; only a positive factor passes through ReLU.")
+    factor = positive("factor", factor, "Only a positive one passes through ReLU.")
+    relu = whole_number("relu", relu)
     module, layout, points = _opened(network, x)
     pairs = around_relu(module)
     if not 0 <= relu < len(pairs):
-        raise ValueError(f"relu is {relu}; this network has {len(pairs)}, counted from 0.")
+        raise ValueError(f"relu is {relu}; this network has {len(pairs)} ReLUs between layers with weights, counted from 0.")
     ahead, behind = pairs[relu]
     points = points.clone()
     weights = layout.split(points)  # views
     weights[f"{ahead}.weight"].mul_(factor)
-    weights[f"{ahead}.bias"].mul_(factor)
+    if f"{ahead}.bias" in weights:
+        weights[f"{ahead}.bias"].mul_(factor)
     weights[f"{behind}.weight"].div_(factor)
     return points.view_as(x)

@@ -9,8 +9,7 @@ statistics, and running ones are never updated.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -105,19 +104,19 @@ class Functional:
             self.spare.append(module)
 
     def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
-               observe: dict[str, Statistics] | None = None, dropout: Sequence[torch.Generator] | None = None) -> Tensor:
+               observe: dict[str, Statistics] | None = None, dropout: bool = False) -> Tensor:
         """Outputs with the samples last: (S, K, B) from points (S, n).
 
         ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...). ``frozen`` holds (mean,
-        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout``, a generator
-        a model, the network drops as in training.
+        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout`` the network
+        drops as in training.
         """
         rows, seen = [], []
         for s, point in enumerate(points):
             held = frozen and {name: tuple(one[s if len(one) > 1 else 0] for one in pair) for name, pair in frozen.items()}
             mode = Norms(carried=self.carried, frozen=held, observe=None if observe is None else {})
             at = self.layout.split_one(point)
-            with self.borrowed() as module, drawing(module, dropout and dropout[s]), mode:
+            with self.borrowed() as module, dropping(module, dropout), mode:
                 out = torch.func.functional_call(module, at, (inputs if shared else inputs[s],))
             rows.append(out.movedim(0, -1))  # (B, K) -> (K, B)
             seen.append(mode.observe)
@@ -175,21 +174,14 @@ def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
 
 
 @contextmanager
-def drawing(module: nn.Module, generator: torch.Generator | None):
-    """In the block dropout is on and draws from ``generator`` alone; nothing happens without one.
-
-    Torch's dropout knows torch's own generator only, so for the block that one takes this one's state, and gives it back.
-    """
-    if generator is None:
+def dropping(module: nn.Module, on: bool):
+    """In the block, if ``on``, all but norms is in training mode: dropout draws from torch's own generator."""
+    if not on:
         yield
         return
-    cuda = generator.device.type == "cuda"
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=[generator.device] if cuda else []))
-        state = generator.get_state()
-        torch.cuda.set_rng_state(state, generator.device) if cuda else torch.set_rng_state(state)
-        stack.callback(module.eval)
+    try:
         for part in module.modules():
             part.training = not isinstance(part, nn.modules.batchnorm._NormBase)
         yield
-        generator.set_state(torch.cuda.get_rng_state(generator.device) if cuda else torch.get_rng_state())
+    finally:
+        module.eval()

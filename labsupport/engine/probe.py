@@ -5,16 +5,16 @@ Every refusal names the layer, says what was given and what to change.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from labsupport.arguments import shown
 from labsupport.engine.functional import ONE_SAMPLE, Functional, Norms, NothingCarried
-from labsupport.engine.layout import trained
 
 #: Samples that are tried.
 SAMPLES = 4
@@ -122,26 +122,29 @@ def _drawing_layers(network: Functional, at: dict[str, Tensor], inputs: Tensor) 
 
 
 def refuse_outside_calls(network: nn.Module) -> None:
-    """TypeError where a hook or a replaced forward reaches the caller's own module, whose weights are not x."""
-    own = {id(module) for module in network.modules()} | {id(p) for _, p in trained(network)}
+    """TypeError where a hook or a stored function reaches the caller's own module, whose weights are not x."""
+    own = {id(module) for module in network.modules()} | {id(p) for p in network.parameters()}
     for name, module in network.named_modules():
-        functions = [vars(module).get("forward")]
-        for hooks in ("_forward_hooks", "_forward_pre_hooks"):
-            functions += getattr(module, hooks).values()
-        for function in functions:
-            if any(id(value) in own for value in _reached(function)):
-                raise TypeError(f"A hook or replaced forward of {called(name, module)} uses the network from outside, through "
-                                "a variable. Write it as a method of a module, which uses self.")
+        if any(id(value) in own for function in _functions(module) for value in _reached(function)):
+            raise TypeError(f"A hook or stored function of {called(name, module)} uses the network from outside, through a "
+                            "variable. Write it as a method of a module, which uses self.")
 
 
-def _reached(function) -> list:
+def _functions(module: nn.Module) -> Iterator[types.FunctionType]:
+    """The plain functions that a module holds: hooks, a replaced forward, attributes; methods are copied with it."""
+    for value in vars(module).values():
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        for one in inner:
+            one = one.func if isinstance(one, functools.partial) else one
+            if isinstance(one, types.FunctionType):
+                yield one
+
+
+def _reached(function: types.FunctionType) -> list:
     """What a plain function refers to beyond its arguments."""
-    if not isinstance(function, types.FunctionType):
-        return []
     seen = inspect.getclosurevars(function)
     values = [*seen.nonlocals.values(), *seen.globals.values(), *(function.__defaults__ or ())]
-    inner = [value for part in values if isinstance(part, list | tuple) for value in part]
-    return values + inner
+    return values + [value for part in values if isinstance(part, list | tuple) for value in part]
 
 
 def number_of_classes(out, samples: int) -> int:

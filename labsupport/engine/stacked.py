@@ -32,7 +32,7 @@ class Stacked:
         self.carried = _running(network, device, dtype) if carried else None
 
     def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
-               observe: dict[str, Statistics] | None = None, dropout=False) -> Tensor:
+               observe: dict[str, Statistics] | None = None, dropout: bool = False) -> Tensor:
         """Outputs (S, K, B) from points (S, n); as `functional.Functional.logits`."""
         held = self.carried if frozen is None and observe is None else frozen
         if held is not None:

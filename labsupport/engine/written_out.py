@@ -28,11 +28,11 @@ class WrittenOut(Stacked):
         self.blocks = blocks
 
     def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen=None, observe=None,
-               dropout=False) -> Tensor:
+               dropout: bool = False) -> Tensor:
         """Outputs (S, K, B), as `functional.Functional.logits`."""
         if shared and frozen is None and observe is None and not points.requires_grad:
             return logits(self.blocks, self.layout, points, inputs)
-        return super().logits(points, inputs, shared=shared, frozen=frozen, observe=observe)
+        return super().logits(points, inputs, shared=shared, frozen=frozen, observe=observe, dropout=dropout)
 
     def value_and_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy (S,) and gradient (S, n): sums for labels (B,) that all share, means for labels (S, B)."""

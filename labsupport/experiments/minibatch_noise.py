@@ -11,7 +11,6 @@ from torch import Tensor
 
 from labsupport.cache import remember
 from labsupport.engine import threads
-from labsupport.engine.stacked import forward
 from labsupport.experiments.warm_starts import iterates
 from labsupport.objective import Objective, summed_loss
 from labsupport.problem import Problem
@@ -41,8 +40,7 @@ def batch_gradients(f: Objective, x: Tensor, batches: Tensor) -> Tensor:
     with threads.threads_for(f.n):
         for part in batches.split(min(size, 64)):
             leaf = x.expand(len(part), -1).clone().requires_grad_()
-            frozen = f.frozen and {name: tuple(s.expand(len(part), -1) for s in pair) for name, pair in f.frozen.items()}
-            logits = forward(f.network, f.layout, leaf, f.inputs[part], shared=False, frozen=frozen)
+            logits = f.engine.logits(leaf, f.inputs[part], shared=False, frozen=f.frozen)
             losses = summed_loss(logits, f.labels[part]) / part.shape[1]
             found.append(torch.autograd.grad(losses.sum(), leaf)[0])
     return torch.cat(found)
