@@ -20,15 +20,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from labsupport.engine.functions import adapt, check_points
+from labsupport.arguments import number, positive, seed as as_seed, whole_number
+from labsupport.engine import lbfgsb, sign_ascent
+from labsupport.engine.functions import Function, adapt, check_points
 from labsupport.errors import SharpnessWarning, choose
 from labsupport.subspace import FullSpace, RandomManifold
 
-METHODS = ("strong", "paper")
+METHODS = {"strong": sign_ascent.search, "paper": lbfgsb.search}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Sharpness:
 
     ``value`` (S,) percent; ``f_x``, ``f_max`` (S,) float64; ``y`` (S, p) the best point of the box; ``evaluations`` (S,)
     values and gradients asked for, of one model; ``history`` (S, evaluations) best f seen so far, in the search's own
-    precision; ``notes`` one dictionary per model: what SciPy said, with which scale and version.
+    precision; ``notes`` one dictionary per model: how many evaluations were not finite, what SciPy said, with which scale and
+    version; ``statistics`` whose batch norm statistics f uses, where f says so.
     """
 
     value: Tensor
@@ -54,9 +56,10 @@ class Sharpness:
     seed: int
     offset: float
     notes: list[dict] = field(default_factory=list)
+    statistics: str | None = None
 
 
-def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None = None, method: str = "strong",
+def sharpness(f: Function, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None = None, method: str = "strong",
               iterations: int = 10, starts: int | None = None, seed: int = 0, offset: float = 1.0) -> Sharpness:
     """phi(epsilon, A) of f at one point x (n,) or at each row of x (S, n).
 
@@ -86,13 +89,15 @@ def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None =
     ------
     UnknownName
         ``method``.
-    ValueError
-        epsilon that is not positive, subspace_dim outside 1..n, an x of the wrong shape or not finite.
+    TypeError, ValueError
+        An argument of the wrong type or out of range, an x of the wrong shape or not finite, an f that is no number or not
+        above -1 at x, an f that torch cannot differentiate.
 
     Warns
     -----
     SharpnessWarning
-        No point of the box was found above f(x); the value 0 then says nothing.
+        No point of the box was found above f(x); the value 0 then says nothing. Or f was not finite at some of the points
+        visited, which do not count.
 
     >>> from labsupport.sharpness import sharpness
     >>> slope = torch.tensor([1.0, -2.0])                          # f(x) = slope . x; at 0 the box is |y_i| <= .1
@@ -102,154 +107,50 @@ def sharpness(f, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None =
     choose("method", method, METHODS)
     points = check_points(x, getattr(f, "n", None))
     f = adapt(f, points.dtype)
-    if not epsilon > 0 or not np.isfinite(epsilon):
-        raise ValueError(f"epsilon is {epsilon}; the box needs a positive, finite width. The paper uses 1e-3 and 5e-4.")
     n = points.shape[1]
-    if subspace_dim is not None and not 1 <= subspace_dim <= n:
-        raise ValueError(f"subspace_dim is {subspace_dim}; a manifold in R^{n} has 1 to {n} dimensions, or None for full space.")
-    if iterations < 1:
-        raise ValueError(f"iterations is {iterations}; at least 1 is needed.")
-    if not 0 <= offset < float("inf"):
-        raise ValueError(f"offset is {offset}; 1 gives the paper's box, 0 the scale-invariant one, and it cannot be negative.")
-    starts = (3 if method == "strong" else 1) if starts is None else starts
-    if starts < 1:
-        raise ValueError(f"starts is {starts}; at least 1 is needed.")
+    epsilon = positive("epsilon", epsilon, hint="The paper uses 1e-3 and 5e-4.")
+    if subspace_dim is not None:
+        hint = f"None means full space; a manifold in R^{n} has 1 to {n} dimensions."
+        subspace_dim = whole_number("subspace_dim", subspace_dim, least=1, most=n, hint=hint)
+    iterations = whole_number("iterations", iterations, least=1)
+    offset = number("offset", offset, least=0, hint="1 gives the paper's box, 0 the scale-invariant one.")
+    starts = 3 if starts is None and method == "strong" else 1 if starts is None else starts
+    starts = whole_number("starts", starts, least=1)
+    seed = as_seed("seed", seed)
     points = points.to(getattr(f, "device", points.device))
     space = FullSpace() if subspace_dim is None else RandomManifold(n, subspace_dim, seed, points)
     box = epsilon * (space.coordinates(points).abs() + offset)  # (S, p)
     exact = f.double()
     f_x = exact(points.double()).double()
-    if not torch.isfinite(f_x).all():
-        raise ValueError(f"f(x) is {f_x.tolist()}: a rise can only be measured from finite numbers.")
-    search = _strong if method == "strong" else _paper
-    y, evaluations, history, notes = search(f, points, space, box, iterations, starts, seed)
-    f_max = torch.maximum(exact(points.double() + space.lift(y.double())).double(), f_x)
+    _check_value(f_x)
+    y, evaluations, history, notes = METHODS[method](f, points, space, box, iterations, starts, seed)
+    f_max = exact(points.double() + space.matvec(y.double())).double()
+    f_max = torch.maximum(torch.where(torch.isfinite(f_max), f_max, f_x), f_x)
     value = 100 * (f_max - f_x) / (1 + f_x)
-    if (value == 0).any():
-        rows = (value == 0).nonzero().flatten().tolist()
-        warnings.warn(f"No point of the box was found above f(x) for model(s) {rows}: a sharpness of 0 here means that the "
-                      f"search failed or that f is flat. Try more iterations or starts, or another seed.", SharpnessWarning,
-                      stacklevel=2)
+    _warn(value, notes)
     return Sharpness(value, f_x, f_max, y, evaluations, history, epsilon, subspace_dim, method, iterations, starts, seed,
-                     offset, notes)
+                     offset, notes, getattr(f, "statistics", None))
 
 
-def _strong(f, x, space, box, iterations, starts, seed):
-    """Sign steps towards corners; starts * (iterations + 1) evaluations in all, the best corner of each row kept.
-
-    One start is one climb from x. With more, half of the evaluations go to a climb from x that hardens slowly, which
-    finds better corners. The next look on the other side: at a minimizer f rises as much away from a corner as towards
-    it, up to the third derivative. Any further ones start at random points. The rest carries on from the best.
-    Beside an evaluation at most 8 vectors of length n are held: the box, the best corner, and those of `_climb`.
-
-    Measured on F0, five SB and five LB minima, both boxes, against ``paper`` from three starts: after 33 evaluations
-    each, 1.4 % more in the mean and never less at an SB minimum. The boxes of the LB minima hold many local maxima: 9 of
-    30 searches of ``paper`` ended higher there, by .4 to 9 %. Polishing with SciPy adds at most .12 %.
-    """
-    generator = torch.Generator(x.device).manual_seed(seed)
-    total = starts * (iterations + 1)
-    sides = max(1, starts - 2)
-    best, best_u = x.new_full((len(x),), -torch.inf, dtype=torch.float64), torch.zeros_like(box)
-    histories = []
-
-    def search(u, evaluations, harden=False):
-        nonlocal best, best_u
-        u, values = _climb(f, x, space, box, u, evaluations - 1, generator, harden)
-        higher = values[-1] > best
-        best, best_u = torch.where(higher, values[-1], best), torch.where(higher[:, None], u, best_u)
-        histories.append(values)
-
-    if starts == 1:
-        search(best_u, total)
-    else:
-        search(best_u, total // 2, harden=True)
-        share = max(1, (total - total // 2) // (sides + 2))
-        search(-best_u, share)
-        for _ in range(sides - 1):  # one point for all rows
-            search(torch.rand(box.shape[1:], generator=generator, device=x.device, dtype=x.dtype).mul_(2).sub_(1).expand_as(box), share)
-        search(best_u, total - total // 2 - sides * share)
-    history = torch.cat(histories).cummax(0).values.T
-    return best_u * box, torch.full((len(x),), history.shape[1]), history, [{} for _ in x]
+def _check_value(f_x: Tensor) -> None:
+    """f(x) must be finite, and 1 + f(x) positive."""
+    shown = [float(f"{value:.6g}") for value in f_x.tolist()]
+    if not torch.isfinite(f_x).all():
+        raise ValueError(f"f(x) is {shown}: a rise can only be measured from finite numbers.")
+    if (f_x <= -1).any():
+        raise ValueError(f"f(x) is {shown}: Metric 2.1 divides by 1 + f(x), which must be positive. Use a loss that is not "
+                         "negative, or add a constant to f.")
 
 
-def _climb(f, x, space, box, u, steps, generator, harden=False):
-    """One search from u = y / box; (the point reached, best f after each evaluation (steps + 1, S)).
-
-    A step aims at the corner named by the sign of g + (g - g_before): where the gradient is on its way to another
-    sign, that saves the wait (two per cent more in eleven evaluations, measured on F0). A step that does not climb
-    is tried again without this guess, then half as far. With ``harden`` only coordinates with a large gradient go all
-    the way to the corner at first; small ones decide later, when the large ones have moved.
-    """
-    hardness = torch.logspace(-1, 1.5, max(1, steps - 2)).tolist() if harden else []
-
-    def evaluate(u):
-        value, gradient = f.value_and_gradient(x + space.lift(u * box))
-        return value.double(), space.drop(gradient)
-
-    def aim(step, g):
-        if step >= len(hardness):
-            return g.sign()
-        return (g * (hardness[step] / g.abs().mean(1, keepdim=True).clamp_min(1e-30))).clamp_(-1, 1)
-
-    best, gradient = evaluate(u)
-    if not gradient.any(1).all():  # level to the last bit, as at the bottom of a bowl: no corner is named, so any will do
-        any_way = torch.randn(u.shape[1:], generator=generator, device=u.device, dtype=u.dtype)
-        gradient = torch.where(gradient.any(1, keepdim=True), gradient, 1e-20 * any_way)
-    before = gradient
-    reach, guess = torch.ones_like(best)[:, None].to(x.dtype), torch.zeros_like(best)[:, None].to(x.dtype)
-    values = [best]
-    for step in range(steps):
-        trial = torch.lerp(u, aim(step, gradient + guess * (gradient - before)), reach)  # at reach 1 the aim, exactly
-        value, found = evaluate(trial)
-        climbed = value > best
-        up = climbed[:, None]
-        reach = torch.where(up | (guess > 0), reach, reach / 2)
-        guess = up.to(x.dtype)
-        before = torch.where(up, gradient, before)
-        gradient, u = torch.where(up, found, gradient), torch.where(up, trial, u)
-        best = torch.where(climbed, value, best)
-        values.append(best)
-    return u, torch.stack(values)
-
-
-def _paper(f, x, space, box, iterations, starts, seed):
-    """SciPy's L-BFGS-B, one model at a time, in float64."""
-    import scipy
-    from scipy.optimize import minimize
-
-    f = f.double()
-    ys, counts, histories, notes = [], [], [], []
-    for row, (point, half) in enumerate(zip(x.double(), box.double())):
-        width = half.cpu().numpy()
-        best, best_y, seen, note = -np.inf, None, [], []
-        for start in range(starts):
-            rng = np.random.default_rng([seed, start])
-
-            def evaluate(y):
-                lifted = space.lift(torch.from_numpy(y).to(point.device)[None])[0]
-                value, gradient = f.value_and_gradient(point + lifted)
-                return float(value), space.drop(gradient[None])[0].cpu().numpy()
-
-            y0 = rng.uniform(-1, 1, len(width)) * width
-            first = [evaluate(y0)]  # names the scale, and is what SciPy asks for first
-            scale = np.linalg.norm(width) / max(np.linalg.norm(first[0][1]), 1e-300)
-
-            def objective(y):
-                nonlocal best, best_y
-                value, gradient = first.pop() if first else evaluate(y)
-                if value > best:
-                    best, best_y = value, y.copy()
-                seen.append(best)
-                return -scale * value, -scale * gradient
-
-            out = minimize(objective, y0, jac=True, method="L-BFGS-B", bounds=np.stack([-width, width], 1),
-                           options={"maxiter": iterations, "ftol": 0.0, "gtol": 0.0})
-            note.append({"scale": scale, "iterations": int(out.nit), "evaluations": int(out.nfev),
-                         "message": str(out.message)})
-        ys.append(torch.from_numpy(best_y))
-        counts.append(sum(one["evaluations"] for one in note))
-        histories.append(torch.tensor(seen, dtype=torch.float64))
-        notes.append({"searches": note, "scipy": scipy.__version__})
-    longest = max(len(h) for h in histories)
-    history = torch.stack([torch.cat([h, h[-1:].expand(longest - len(h))]) for h in histories])
-    return torch.stack(ys).to(x.device), torch.tensor(counts), history, notes
+def _warn(value: Tensor, notes: list[dict]) -> None:
+    """No zero and no lost evaluation without a word."""
+    flat = (value == 0).nonzero().flatten().tolist()
+    if flat:
+        warnings.warn(f"No point of the box was found above f(x) for model(s) {flat}: a sharpness of 0 here means that the "
+                      f"search failed or that f is flat. Try more iterations or starts, or another seed.", SharpnessWarning,
+                      stacklevel=3)
+    lost = {s: note["not_finite"] for s, note in enumerate(notes) if note["not_finite"]}
+    if lost:
+        said = ", ".join(f"{count} for model {s}" for s, count in lost.items())
+        warnings.warn(f"f was not a finite number at some of the points visited, which do not count ({said}). The value is a "
+                      "lower bound from the others.", SharpnessWarning, stacklevel=3)

@@ -11,6 +11,9 @@ import os
 import torch
 from torch import Tensor
 
+from labsupport.arguments import seed as as_seed, shown, whole_number
+from labsupport.engine import threads
+
 _BLOCK = 10  # columns made together
 
 
@@ -24,16 +27,21 @@ def free_bytes(device: torch.device) -> int:
         return 4 * 2**30
 
 
+def _check(given: Tensor, length: int, name: str) -> None:
+    if not isinstance(given, Tensor) or given.dim() != 2 or given.shape[1] != length:
+        raise ValueError(f"{name} is {shown(given)}; a Tensor of shape (S, {length}) is needed.")
+
+
 class FullSpace:
     """A = I."""
 
     def coordinates(self, x: Tensor) -> Tensor:
         return x
 
-    def lift(self, y: Tensor) -> Tensor:
+    def matvec(self, y: Tensor) -> Tensor:
         return y
 
-    def drop(self, gradient: Tensor) -> Tensor:
+    def rmatvec(self, gradient: Tensor) -> Tensor:
         return gradient
 
 
@@ -41,7 +49,12 @@ class RandomManifold:
     """A (n, p), the same for all models; ``like`` tells device and dtype."""
 
     def __init__(self, n: int, p: int, seed: int, like: Tensor):
-        self.n, self.p, self.seed, self.device, self.dtype = n, p, seed, like.device, like.dtype
+        if not isinstance(like, Tensor) or not like.is_floating_point():
+            raise TypeError(f"like is {shown(like)}; a tensor of floating-point numbers tells device and precision.")
+        self.n = n = whole_number("n", n, least=1)
+        self.p = p = whole_number("p", p, least=1, most=n, hint=f"A manifold in R^{n} has 1 to {n} dimensions.")
+        self.seed = as_seed("seed", seed) % 2**43  # so that a block's own seed fits 63 bits
+        self.device, self.dtype = like.device, like.dtype
         self._kept: list[tuple[slice, Tensor]] | None = None
         if n * p * like.element_size() < free_bytes(like.device) // 4:
             self._kept = list(self._blocks())
@@ -57,19 +70,28 @@ class RandomManifold:
             yield slice(start, start + width), torch.randn(self.n, width, generator=generator, device=self.device,
                                                            dtype=self.dtype)
 
-    def lift(self, y: Tensor) -> Tensor:
+    def matvec(self, y: Tensor) -> Tensor:
         """A y: (S, p) -> (S, n)."""
-        return sum(y[:, columns] @ block.to(y.dtype).T for columns, block in self._blocks())
+        _check(y, self.p, "y")
+        with threads.measuring(self.n):  # full precision, whatever is switched on outside
+            return sum(y[:, columns] @ block.to(y.dtype).T for columns, block in self._blocks())
 
-    def drop(self, gradient: Tensor) -> Tensor:
+    def rmatvec(self, gradient: Tensor) -> Tensor:
         """A^T g: (S, n) -> (S, p)."""
-        return torch.cat([gradient @ block.to(gradient.dtype) for _, block in self._blocks()], 1)
+        _check(gradient, self.n, "gradient")
+        with threads.measuring(self.n):
+            return torch.cat([gradient @ block.to(gradient.dtype) for _, block in self._blocks()], 1)
 
     def coordinates(self, x: Tensor) -> Tensor:
         """A^+ x: (S, n) -> (S, p), by Cholesky of A^T A.
 
         In float64 throughout: a tall random A is well conditioned, but with p near n it is not.
         """
+        _check(x, self.n, "x")
+        with threads.measuring(self.n):
+            return self._least_squares(x)
+
+    def _least_squares(self, x: Tensor) -> Tensor:
         gram = torch.zeros(self.p, self.p, dtype=torch.float64, device=self.device)
         for columns, block in self._blocks():
             block = block.double()
@@ -77,4 +99,4 @@ class RandomManifold:
                 if others.start >= columns.start:  # the upper triangle is all that Cholesky reads
                     gram[columns, others] = block.T @ other.double()
         upper = torch.linalg.cholesky(gram, upper=True)
-        return torch.cholesky_solve(self.drop(x.double()).T, upper, upper=True).T.to(x.dtype)
+        return torch.cholesky_solve(self.rmatvec(x.double()).T, upper, upper=True).T.to(x.dtype)

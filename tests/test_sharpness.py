@@ -72,7 +72,7 @@ def test_paper_climbs_most_of_a_linear_function(starts):
 def test_a_linear_function_in_a_random_manifold():
     slope, x = gaussian(50), gaussian(50, seed=2)
     found = sharpness(lambda x: slope @ x + 40, x, epsilon=1e-2, subspace_dim=7, seed=3)
-    a = RandomManifold(50, 7, 3, x[None]).lift(torch.eye(7, dtype=torch.float64)).T
+    a = RandomManifold(50, 7, 3, x[None]).matvec(torch.eye(7, dtype=torch.float64)).T
     half = 1e-2 * (np.abs(twins.pseudo_inverse(a) @ x.numpy()) + 1)
     rise = (half * np.abs(a.numpy().T @ slope.numpy())).sum()
     assert float(found.f_max - found.f_x) == pytest.approx(rise, rel=1e-9)
@@ -120,7 +120,7 @@ def test_a_random_manifold_matches_all_corners():
     f, centre = bowl(30)
     for seed in range(5):
         space = RandomManifold(30, 6, seed, centre[None])
-        a = space.lift(torch.eye(6, dtype=torch.float64)).T
+        a = space.matvec(torch.eye(6, dtype=torch.float64)).T
         half = box_of(torch.from_numpy(twins.pseudo_inverse(a) @ centre.numpy()), 0.05)
         best = twins.best_vertex(lambda y: f(centre + a @ y), torch.zeros(6, dtype=torch.float64), half)
         found = sharpness(f, centre, epsilon=0.05, subspace_dim=6, seed=seed, starts=12)
@@ -157,7 +157,7 @@ def few():
 def test_the_result_keeps_its_promises(few, method, dims):
     f, x = few
     found = sharpness(f, x, method=method, subspace_dim=dims, iterations=6)
-    lift = (lambda y: y) if dims is None else RandomManifold(f.n, dims, 0, x).lift
+    lift = (lambda y: y) if dims is None else RandomManifold(f.n, dims, 0, x).matvec
     half = box_of(x if dims is None else RandomManifold(f.n, dims, 0, x).coordinates(x), 1e-3)
     assert (found.y.abs() <= half * (1 + 1e-7)).all() and found.y.shape == half.shape  # y stays in the box
     assert (found.history.diff(dim=1) >= 0).all()  # the best seen never falls

@@ -11,7 +11,7 @@ from labsupport.subspace import FullSpace, RandomManifold
 
 def dense(space):
     """A (n, p), column by column."""
-    return space.lift(torch.eye(space.p, dtype=space.dtype)).T
+    return space.matvec(torch.eye(space.p, dtype=space.dtype)).T
 
 
 @pytest.mark.parametrize("n, p", [(300, 1), (300, 7), (300, 25), (60, 60), (5, 5), (2, 2), (1, 1)])
@@ -23,12 +23,12 @@ def test_coordinates_are_the_pseudo_inverse_times_x(n, p):
         assert np.allclose(space.coordinates(x).numpy(), slow, rtol=1e-4, atol=1e-4 * np.abs(slow).max())
 
 
-def test_lift_and_drop_are_a_and_its_transpose():
+def test_matvec_and_rmatvec_are_a_and_its_transpose():
     space = RandomManifold(200, 23, 1, torch.zeros(1))
     a = dense(space)
     y, g = torch.randn(3, 23), torch.randn(3, 200)
-    assert torch.allclose(space.lift(y), y @ a.T, atol=1e-5) and torch.allclose(space.drop(g), g @ a, atol=1e-4)
-    assert torch.allclose((space.lift(y) * g).sum(1), (y * space.drop(g)).sum(1), atol=1e-3)
+    assert torch.allclose(space.matvec(y), y @ a.T, atol=1e-5) and torch.allclose(space.rmatvec(g), g @ a, atol=1e-4)
+    assert torch.allclose((space.matvec(y) * g).sum(1), (y * space.rmatvec(g)).sum(1), atol=1e-3)
 
 
 def test_columns_made_again_are_the_columns_kept(monkeypatch):
@@ -64,15 +64,15 @@ def test_a_float64_point_is_lifted_by_the_same_a():
     space = RandomManifold(50, 5, 1, torch.zeros(1))
     y = torch.randn(2, 5)
     assert (
-        torch.allclose(space.lift(y.double()).float(), space.lift(y), atol=1e-5)
-        and space.lift(y.double()).dtype == torch.float64
+        torch.allclose(space.matvec(y.double()).float(), space.matvec(y), atol=1e-5)
+        and space.matvec(y.double()).dtype == torch.float64
     )
 
 
 def test_full_space_is_the_identity():
     x = torch.randn(2, 5)
     space = FullSpace()
-    assert space.coordinates(x) is x and space.lift(x) is x and space.drop(x) is x
+    assert space.coordinates(x) is x and space.matvec(x) is x and space.rmatvec(x) is x
 
 
 def test_a_is_kept_only_in_a_quarter_of_the_free_memory(monkeypatch):
