@@ -1,8 +1,8 @@
 """Claims that can fail and exercises that check themselves.
 
-A claim is a sentence, numbers from several seeds, and a rule fixed beforehand: it is held if the mean lies on the
-claimed side by at least two standard errors. Its line is printed, compared by the tests, and remembered for the
-scorecard of chapter 9.
+A claim is a sentence, numbers from several seeds, and one rule for all: it is held if the whole 95 percent t-interval of
+their mean lies on the claimed side of the bound; a claim that two things are equal, if the whole interval lies inside a
+margin named beforehand. Its line is printed, compared by the tests, and remembered for the scorecard of chapter 9.
 """
 
 from __future__ import annotations
@@ -22,18 +22,24 @@ import pandas as pd
 import torch
 
 from labsupport import cache, device, files, settings
+from labsupport.arguments import number, positive, shown, text
 from labsupport.cache import code
+from labsupport.intervals import Interval, independent, interval, said
 from labsupport.teach.visible import question  # noqa: F401  the checks of assignments, beside those of exercises
 
 #: Chapter and number; what a claim may be called.
 _KEY = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
-#: A claim needs this many standard errors between its mean and its bound.
-STANDARD_ERRORS = 2.0
+#: Of every claim's interval, unless it says otherwise.
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One checked line. ``margin`` is in standard errors; it is NaN for a claim that is a plain fact."""
+    """One checked line.
+
+    ``mean``, ``low``, ``high`` : the t-interval, in the values' unit; ``margin`` : from bound to mean in standard errors;
+    all NaN for a claim that is a plain fact. ``bound`` : what was claimed, in words. ``count`` values, ``over`` what.
+    """
 
     key: str
     says: str
@@ -44,10 +50,29 @@ class Claim:
     scale: str = ""
     device: str = ""
     torch: str = ""
+    exploratory: bool = False
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    bound: str = ""
+    count: int = 0
+    over: str = ""
 
 
-def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", paper: str = "",
-          evidence: str = "a fact of this run") -> Claim:
+def claim(
+    key: str,
+    says: str,
+    values,
+    *,
+    above: float = 0.0,
+    within: float | tuple[float, float] | None = None,
+    unit: str = "",
+    over: str = "seeds",
+    exploratory: bool = False,
+    confidence: float = CONFIDENCE,
+    paper: str = "",
+    evidence: str = "a fact of this run",
+) -> Claim:
     """Check and print one claim.
 
     Parameters
@@ -57,10 +82,19 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
     says
         The sentence that the values can bear out or not.
     values
-        One number per seed, whose mean is claimed to lie above ``above``: for "SB is better", SB's minus LB's. Or a
-        bool, for a fact that has no spread.
+        One number for each independent repetition, whose mean is claimed to lie above ``above``: for "SB is better", SB's
+        minus LB's, seed by seed. Or a bool, for a fact that has no spread.
+    above
+        The bound. Held if the whole interval lies above it.
+    within
+        Instead, for a claim of equality: the margin, or its two ends. Held if the whole interval lies inside; it must be
+        smaller than the effect that would matter.
     unit
         Of the values, for the line.
+    over
+        What was repeated: seeds, rounds, recipes.
+    exploratory
+        The claim was written after its numbers were seen; the line says so.
     paper
         What the paper says that this bears on, for the scorecard.
     evidence
@@ -68,30 +102,70 @@ def claim(key: str, says: str, values, *, above: float = 0.0, unit: str = "", pa
 
     Raises
     ------
-    ValueError
-        A key that is not chapter and number; fewer than two values, or one that is not a number.
+    TypeError, ValueError
+        A key that is not chapter and number; fewer than two values, or one that is not a number; ``above`` and ``within``
+        both; a margin whose ends are not in order.
 
     >>> _ = claim("0.0", "Three are more than two", [3.1, 2.9, 3.0], above=2, unit="apples")
-    held      0.0 Three are more than two [+3 apples against 2, 17.3 standard errors]
+    held      0.0 Three are more than two [+3.00 apples, 95% interval +2.75 to +3.25, 3 seeds; claimed: above 2]
+    >>> _ = claim("0.1", "Three are three", [3.1, 2.9, 3.0], within=(2.9, 3.1), exploratory=True)
+    NOT HELD  0.1 Three are three [+3.00, 95% interval +2.75 to +3.25, 3 seeds; claimed: within 2.9 to 3.1; exploratory]
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise ValueError(f"A claim is named by its chapter and number, such as '2.1'; given: {key!r}.")
+    for name, given in (("says", says), ("over", over)):
+        text(name, given)
     if isinstance(values, bool | np.bool_):
-        held, margin = bool(values), math.nan
+        measured = {"held": bool(values), "margin": math.nan}
     else:
-        numbers = np.asarray(values, dtype=float).ravel()
-        if len(numbers) < 2 or not np.isfinite(numbers).all():
-            raise ValueError(f"Claim {key} needs at least two finite numbers, one per seed; given: {numbers.tolist()}.")
-        mean, error = numbers.mean(), numbers.std(ddof=1) / math.sqrt(len(numbers))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            margin = np.nan_to_num((mean - above) / error, posinf=math.inf, neginf=-math.inf)  # equal, no spread: 0
-        held = bool(margin >= STANDARD_ERRORS)
-        against = f" against {above:g}" if above else ""
-        evidence = f"{mean:+.3g}{' ' + unit if unit else ''}{against}, {margin:.1f} standard errors"
-    made = Claim(key, says, held, evidence, float(margin), paper, settings.current().name, device.pick().type, torch.__version__)
+        measured = _measured(key, values, _bound(key, above, within), confidence)
+        found = Interval(*(measured[name] for name in ("mean", "low", "high")))
+        count = f"{measured['count']} {over}"
+        evidence = f"{said(found, unit, confidence)}, {count}; claimed: {measured['bound']}"
+        measured["over"] = over
+    if exploratory:
+        evidence = f"{evidence}; exploratory"
+    made = Claim(
+        key=key, says=says, evidence=evidence, paper=paper, exploratory=bool(exploratory),
+        scale=settings.current().name, device=device.pick().type, torch=torch.__version__, **measured,
+    )
     _record(made)
-    print(f"{'held' if held else 'NOT HELD':<9} {key} {says} [{evidence}]")
+    print(f"{'held' if made.held else 'NOT HELD':<9} {key} {says} [{evidence}]")
     return made
+
+
+def _bound(key: str, above, within) -> tuple[float, float]:
+    """The two ends between which the mean is claimed to lie; the upper one may be infinite."""
+    if within is None:
+        return number("above", above), math.inf
+    if above != 0:
+        raise ValueError(f"Claim {key} has above and within; a claim has one bound. Give one of them.")
+    if isinstance(within, (tuple, list)):
+        if len(within) != 2:
+            raise ValueError(f"within is {shown(within)}; one margin, or its two ends, are needed.")
+        low, high = (number("within", end) for end in within)
+    else:
+        high = positive("within", within)
+        low = -high
+    if not low < high:
+        raise ValueError(f"within is {shown(within)}; the lower end must come first.")
+    return low, high
+
+
+def _measured(key: str, values, bound: tuple[float, float], confidence: float) -> dict:
+    """The interval, the verdict and the margin of one claim."""
+    try:
+        numbers = independent(values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Claim {key} cannot be checked. {error}") from error
+    found = interval(numbers, confidence)
+    low, high = bound
+    held = found.low > low and found.high < high
+    error = numbers.std(ddof=1) / math.sqrt(len(numbers))
+    distance = min(found.mean - low, high - found.mean)
+    margin = distance / error if error > 0 else math.copysign(math.inf, distance) if distance else 0.0
+    claimed = f"above {low:g}" if high == math.inf else f"within {low:g} to {high:g}"
+    return {"held": bool(held), "margin": float(margin), **found._asdict(), "bound": claimed, "count": len(numbers)}
 
 
 def _record(made: Claim) -> None:
@@ -185,6 +259,8 @@ def exercise(key: str, answer, expected=None, *, tolerance: float = 1e-3, test: 
     >>> exercise("0.1", 4, 4)
     Exercise 0.1: correct.
     """
+    if expected is None and test is None:
+        raise ValueError(f"Exercise {key} has neither an expected answer nor a test. Give one of them.")
     if answer is None:
         print(f"Exercise {key}: no answer yet. Replace None above and run both cells.")
         return
@@ -201,6 +277,8 @@ def _compare(answer, expected, tolerance) -> str | None:
     if isinstance(expected, str):
         same = str(answer).strip().strip("()").lower() == expected.lower()
         return None if same else f"Your answer is {answer!r}."
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu()
     try:
         given, wanted = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
     except (TypeError, ValueError):

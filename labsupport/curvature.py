@@ -15,7 +15,8 @@ import torch
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
-from labsupport.arguments import number, seed as as_seed, whole_number
+from labsupport.arguments import number, whole_number
+from labsupport.arguments import seed as as_seed
 from labsupport.engine.functions import Function, adapt, check_points, functions_of_rows
 from labsupport.errors import EigenvalueWarning
 

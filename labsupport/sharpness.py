@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from labsupport.arguments import number, positive, seed as as_seed, whole_number
+from labsupport.arguments import number, positive, whole_number
+from labsupport.arguments import seed as as_seed
 from labsupport.engine import lbfgsb, sign_ascent
 from labsupport.engine.functions import Function, adapt, check_points
 from labsupport.errors import SharpnessWarning, choose

@@ -11,7 +11,8 @@ import os
 import torch
 from torch import Tensor
 
-from labsupport.arguments import seed as as_seed, shown, whole_number
+from labsupport.arguments import seed as as_seed
+from labsupport.arguments import shown, whole_number
 from labsupport.engine import threads
 
 _BLOCK = 10  # columns made together

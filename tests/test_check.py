@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from labsupport import cache, check
@@ -19,11 +20,71 @@ def empty(monkeypatch, tmp_path):
 # -- claims --------------------------------------------------------------------------------------------------------
 
 
-def test_the_margin_is_mean_over_standard_error(capsys):
+def test_the_interval_is_students(capsys):
     values = np.array([1.0, 2.0, 4.0, 3.0])
     made = check.claim("2.1", "It is positive", values, unit="points", paper="Table 2")
-    assert made.held and made.margin == pytest.approx(values.mean() / (values.std(ddof=1) / 2))
-    assert capsys.readouterr().out == "held      2.1 It is positive [+2.5 points, 3.9 standard errors]\n"
+    slow = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert made.held and (made.low, made.high) == pytest.approx((slow.low, slow.high))
+    assert (made.mean, made.count, made.over) == (2.5, 4, "seeds")
+    assert made.margin == pytest.approx(values.mean() / (values.std(ddof=1) / 2))
+    line = "held      2.1 It is positive [+2.5 points, 95% interval +0.4 to +4.6, 4 seeds; claimed: above 0]\n"
+    assert capsys.readouterr().out == line
+
+
+def test_interval_against_scipy_for_many_samples():
+    rng = np.random.default_rng(0)
+    for count in (2, 3, 5, 16):
+        values = rng.standard_normal(count)
+        for confidence in (0.5, 0.95, 0.99):
+            slow = scipy.stats.ttest_1samp(values, 0).confidence_interval(confidence)
+            found = check.interval(values, confidence)
+            assert tuple(found) == pytest.approx((values.mean(), slow.low, slow.high))
+
+
+def test_ninety_five_of_a_hundred_intervals_hold_the_truth():
+    """What the words mean: intervals of five values, of a thousand experiments."""
+    values = np.random.default_rng(1).standard_normal((1000, 5)) + 3
+    found = [check.interval(five) for five in values]
+    assert sum(one.low < 3 < one.high for one in found) == pytest.approx(950, abs=25)
+
+
+def test_two_standard_errors_are_not_enough_for_five_seeds():
+    """The former rule held such a claim: mean 2.2 standard errors above the bound, one-sided p of .05."""
+    values = np.array([-1, -0.5, 0, 0.5, 1]) * np.sqrt(1 / 0.625) * np.sqrt(5) / 2.2 + 1
+    made = check.claim("2.2", "It is positive", values)
+    assert made.margin == pytest.approx(2.2) and made.low < 0 and not made.held
+
+
+@pytest.mark.parametrize(
+    "values, within, held",
+    [
+        ([0.1, -0.1, 0.0, 0.05], 0.5, True),
+        ([0.1, -0.1, 0.0, 0.05], 0.05, False),  # the mean lies inside, the interval does not
+        ([1.1, 0.9, 1.0, 1.0], (0.5, 1.5), True),
+        ([1.1, 0.9, 1.0, 1.0], 0.5, False),
+        ([1.0, 1.0], (0.5, 1.5), True),  # no spread
+        ([0.5, 0.5], (0.5, 1.5), False),  # on the edge
+    ],
+)
+def test_equality_is_an_interval_inside_a_margin(values, within, held):
+    assert check.claim("2.3", "They are equal", values, within=within).held is held
+
+
+def test_an_exploratory_claim_says_so_and_is_remembered_as_one(capsys):
+    check.claim("2.4", "It is positive", [1.0, 1.2, 1.1], exploratory=True)
+    check.claim("2.5", "It is so", True, exploratory=True)
+    assert all(line.endswith("; exploratory]") for line in capsys.readouterr().out.splitlines())
+    table = check.recorded()
+    assert table[table.source == "this machine"].exploratory.all()
+
+
+def test_no_more_digits_than_the_interval_deserves(capsys):
+    check.claim("2.6", "A", [1234.567, 1240.1, 1239.9])
+    check.claim("2.7", "B", [0.0123456, 0.0123457, 0.0123458])
+    check.claim("2.8", "C", [1 / 3, 1 / 3])
+    one, two, three = capsys.readouterr().out.splitlines()
+    assert "[+1238.2, 95% interval +1230.4 to +1246.0," in one
+    assert "[+0.01234570, 95% interval +0.01234545 to +0.01234595," in two and "[+0.333, no spread, 2 seeds" in three
 
 
 @pytest.mark.parametrize(
@@ -54,7 +115,7 @@ def test_a_plain_fact(fact, capsys):
 
 @pytest.mark.parametrize("values", [[1.0], [], [1.0, math.nan], [1.0, math.inf]])
 def test_too_little_to_claim_anything_from(values):
-    with pytest.raises(ValueError, match="Claim 2.5 needs at least two finite numbers, one per seed"):
+    with pytest.raises(ValueError, match="Claim 2.5 cannot be checked. At least two finite numbers are needed, one per seed"):
         check.claim("2.5", "A sentence", values)
 
 
