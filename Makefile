@@ -21,11 +21,12 @@ endef
 $(foreach name,REPOSITORY BRANCH PAGES_URL LABSUPPORT_SCALE LABSUPPORT_STORE LABSUPPORT_DATA,\
   $(if $(value $(name)),$(eval $(call as-typed,$(name)))))
 
+# exec: a TERM for make reaches the tools themselves, not a shell that would leave them behind.
 help:
-	@"$$COURSE_PYTHON" -m tools
+	@exec "$$COURSE_PYTHON" -m tools
 
 $(COMMANDS):
-	@"$$COURSE_PYTHON" -m tools $@
+	@exec "$$COURSE_PYTHON" -m tools $@
 
 environment python:
-	@"$$COURSE_PYTHON" -m tools environment
+	@exec "$$COURSE_PYTHON" -m tools environment

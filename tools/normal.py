@@ -63,7 +63,9 @@ def read(path: Path) -> NotebookNode:
         raise Refused(f"{path.name} is no notebook: it holds no list of cells.")
     try:
         _complete(content, path.name)
-        return nbformat.reads(json.dumps(content), as_version=4)
+        text = json.dumps(content)
+        # Whether it is valid is asked when it is normal; here nbformat would only log its doubts.
+        return nbformat.reads(text, as_version=4, capture_validation_error={})
     except Refused:
         raise
     except (
@@ -78,7 +80,7 @@ def _complete(content: dict[str, Any], name: str) -> None:
     """Put empty values where the format wants one and a front end wrote none."""
     content.setdefault("metadata", {})
     content.setdefault("nbformat", 4)
-    content.setdefault("nbformat_minor", 5)
+    content.setdefault("nbformat_minor", 4)
     for number, cell in enumerate(content.get("cells", [])):
         if not isinstance(cell, dict) or "cell_type" not in cell:
             raise Refused(f"{name}, cell {number}: it does not say whether it is text or code.")

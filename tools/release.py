@@ -56,16 +56,26 @@ def notebooks_zip(target: Path, place: published.Place, root: Path = ROOT) -> No
 
 def sums(folder: Path) -> str:
     """SHA-256 and name of every file, as `sha256sum --check` reads them."""
-    files = sorted(path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "notes.md", MARK))
-    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    files = sorted(
+        path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "notes.md", MARK)
+    )
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files
+    )
 
 
-def gather(target: Path, place: published.Place, store: Path | None = None, root: Path = ROOT) -> None:
+def gather(
+    target: Path, place: published.Place, store: Path | None = None, root: Path = ROOT
+) -> None:
     """Fill ``target`` anew with everything that a release of this tree attaches."""
     if place.address is None:
-        raise SystemExit("This copy has no address, so its notebooks would lead nowhere: git remote add origin ADDRESS.")
+        raise SystemExit(
+            "This copy has no address, so its notebooks would lead nowhere: git remote add origin ADDRESS."
+        )
     fresh(target)
-    (target / "notes.md").write_text(notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version(root)) + "\n")
+    (target / "notes.md").write_text(
+        notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version(root)) + "\n"
+    )
     if store:
         from labsupport.cache import archive
 
@@ -79,13 +89,21 @@ def gather(target: Path, place: published.Place, store: Path | None = None, root
     if book.is_file():
         shutil.copy2(book, target / "book.pdf")
     else:
-        print("There is no _build/book.pdf, so the release goes without. Run: make book pdf", file=sys.stderr)
+        print(
+            "There is no _build/book.pdf, so the release goes without. Run: make book pdf",
+            file=sys.stderr,
+        )
     (target / "SHA256SUMS").write_text(sums(target), encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minima", type=Path, metavar="STORE", help="a store filled by `python -m tools.colab --store`")
+    parser.add_argument(
+        "--minima",
+        type=Path,
+        metavar="STORE",
+        help="a store filled by `python -m tools.colab --store`",
+    )
     given = parser.parse_args(argv)
     target = ROOT / "_build" / "release"
     gather(target, published.Place.here(), given.minima)
