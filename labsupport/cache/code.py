@@ -181,6 +181,8 @@ def _leads_on(value) -> bool:
 
 def _parts(value) -> dict | None:
     """What a value is made of, by name, where code may be among it; None for a value that is its content."""
+    if type(value) in (bool, int, float, str, bytes, type(None)):
+        return None
     if isinstance(value, staticmethod | classmethod):
         return {"function": value.__func__}
     if isinstance(value, property):
@@ -194,8 +196,9 @@ def _parts(value) -> dict | None:
     if type(value) in (list, tuple, set, frozenset):
         return dict(enumerate(value)) if any(map(_leads_on, value)) else None
     if isinstance(value, dict):
-        named = {repr(k) if type(k) in _PLAIN else str(i): v for i, (k, v) in enumerate(value.items())}
-        return named if any(map(_leads_on, value.values())) else None
+        if not any(map(_leads_on, value.values())):
+            return None
+        return {repr(k) if type(k) in _PLAIN else str(i): v for i, (k, v) in enumerate(value.items())}
     if dataclasses.is_dataclass(value) and type(value).__module__ not in _BY_CONTENT:
         return {"class": type(value), **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)}}
     if callable(value) and hasattr(value, "__wrapped__"):  # functools.cache and its like

@@ -66,15 +66,16 @@ def loads(content: bytes, key: str, given: Mapping[str, object] | None = None):
     about, file = _open(content)
     if about.get("key") != key:
         raise Damaged(f"it is the result of another call, of {about.get('function')}")
-    arrays = {}
-    for name in file.namelist():
-        if name.endswith(".npy"):
-            with file.open(name) as member:
-                arrays[int(name[:-4])] = np.lib.format.read_array(member, allow_pickle=False)
     try:
+        arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name.endswith(".npy")}
         return Reader(arrays, given or {}).decode(about["result"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
         raise Damaged(f"it holds what this version cannot read ({error})") from error
+
+
+def _array(file: zipfile.ZipFile, name: str) -> np.ndarray:
+    with file.open(name) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _open(content: bytes) -> tuple[dict, zipfile.ZipFile]:

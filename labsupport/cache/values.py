@@ -117,8 +117,9 @@ def _plain(value):
 class Reader:
     """Turns plain JSON and arrays back into the value. Raises ValueError for a kind it does not know."""
 
-    def __init__(self, arrays: Mapping[int, np.ndarray], given: Mapping[str, object]):
-        self.arrays, self.given = arrays, given
+    def __init__(self, arrays: Mapping[str, np.ndarray], given: Mapping[str, object]):
+        self.given = given
+        self.arrays = {int(name): array for name, array in arrays.items()}
 
     def decode(self, value):
         """What `Writer.encode` was given."""
