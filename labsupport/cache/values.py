@@ -22,6 +22,11 @@ _DTYPES = {str(kind).removeprefix("torch."): kind for kind in (
     torch.float32, torch.float64, torch.complex64, torch.complex128)}
 
 
+def _class(name: str) -> type | None:
+    """The dataclass of this name; None for one that a result may not hold."""
+    return getattr(importlib.import_module(CLASSES[name]), name) if name in CLASSES else None
+
+
 class Writer:
     """Turns a value into plain JSON; the arrays in it gather in ``arrays``."""
 
@@ -52,7 +57,7 @@ class Writer:
             return self._tensor(value)
         if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
             return self._table(value)
-        if is_dataclass(value) and CLASSES.get(kind.__name__) == kind.__module__:
+        if is_dataclass(value) and kind is _class(kind.__name__):
             return ["class", kind.__name__, {f.name: self.encode(getattr(value, f.name)) for f in fields(value)}]
         raise TypeError(f"a {kind.__name__} cannot be stored. Possible: numbers, text, None, lists, tuples, sets, dicts, "
                         "arrays, tensors, tables, and the results of this package")
@@ -143,9 +148,8 @@ class Reader:
         tensor = bits.view(_DTYPES[name])
         return tensor.to(device) if device != "cpu" else tensor
 
-    def _class(self, name, values):
-        kind = getattr(importlib.import_module(CLASSES[name]), name)
-        return kind(**{field: self.decode(v) for field, v in values.items()})
+    def _made(self, name, values):
+        return _class(name)(**{field: self.decode(v) for field, v in values.items()})
 
     def _frame(self, index, columns, content):
         names = self.decode(columns)
@@ -179,7 +183,7 @@ class Reader:
         "scalar": lambda self, number: self.arrays[number][()],
         "objects": _objects,
         "tensor": _tensor,
-        "class": _class,
+        "class": _made,
         "DataFrame": _frame,
         "Series": lambda self, name, index, column: pd.Series(
             self._column(*column), index=self.decode(index), name=self.decode(name)),
