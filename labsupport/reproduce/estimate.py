@@ -1,0 +1,104 @@
+"""What a study costs, before it starts: a few steps and one evaluation of each problem are timed on the spot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import pandas as pd
+import torch
+
+from labsupport import training
+from labsupport.objective import Objective
+from labsupport.problem import Problem
+from labsupport.reproduce.units import Line, Sharpness, Training, Unit, in_order
+
+#: Steps that are timed, after one that is not.
+STEPS = 3
+#: Samples on which an evaluation is timed.
+SAMPLES = 2_000
+#: What an evaluation in float64 by SciPy takes, in evaluations of ours.
+SCIPY = 2.5
+
+
+class Costs:
+    """Seconds a step by problem and batch size, and seconds an evaluation by problem, measured once each."""
+
+    def __init__(self, device: str | None = None):
+        self.device, self._steps, self._evaluations = device, {}, {}
+
+    def step(self, unit: Training) -> float:
+        """Seconds that one step of a training takes here."""
+        key = (unit.problem.network, unit.problem.dataset, unit.recipe.batch_size)
+        if key not in self._steps:
+            recipe = unit.recipe.but(epochs=None, steps=1)
+            training.train(unit.problem, recipe, [0], device=self.device, records=0, progress=False)
+            timed = []
+            for steps in (1, 1 + STEPS):
+                began = time.perf_counter()
+                training.train(unit.problem, recipe.but(steps=steps), [0], device=self.device, records=0, progress=False)
+                timed.append(time.perf_counter() - began)
+            self._steps[key] = max(1e-6, (timed[1] - timed[0]) / STEPS)
+        return self._steps[key]
+
+    def evaluation(self, problem: Problem) -> float:
+        """Seconds that f and its gradient take on all training samples."""
+        key = (problem.network, problem.dataset, problem.train_size)
+        if key not in self._evaluations:
+            data = problem.load(self.device)
+            few = min(SAMPLES, len(data.y_train))
+            f = Objective(problem.build(), data.x_train[:few], data.y_train[:few])
+            x = training.start(problem.network, [0], num_classes=data.num_classes)[0]
+            f.value_and_gradient(x)
+            began = time.perf_counter()
+            f.value_and_gradient(x)
+            self._evaluations[key] = (time.perf_counter() - began) * len(data.y_train) / few
+        return self._evaluations[key]
+
+    def seconds(self, unit: Unit) -> float:
+        """What a unit takes at most."""
+        if isinstance(unit, Training):
+            total = len(unit.problem.load(self.device).y_train)
+            steps = unit.recipe.steps or unit.recipe.epochs * -(-total // unit.recipe.batch_size)
+            return steps * unit.recipe.inner_steps * self.step(unit)
+        if isinstance(unit, Sharpness):
+            factor = SCIPY if unit.method == "paper" else 1
+            return factor * unit.starts * (unit.iterations + 1) * self.evaluation(unit.training.problem)
+        return 2 * unit.points * self.evaluation(unit.a.problem) / 3
+
+
+def memory(unit: Unit) -> float:
+    """Bytes that a unit holds at least: the data, and some twenty vectors of the network's parameters."""
+    problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
+    data = problem.load("cpu")
+    samples = sum(t.numel() * t.element_size() for t in (data.x_train, data.x_test))
+    n = sum(p.numel() for p in problem.build().parameters())
+    return samples + 20 * 4 * n
+
+
+def table(units: Iterable[Unit], done, device: str | None = None) -> pd.DataFrame:
+    """One row per network, data set and kind of work: units, of which done, hours at most, gigabytes.
+
+    ``done`` is a function of a unit. A data set that is not here makes a row that says so.
+    """
+    costs, rows = Costs(device), {}
+    for unit in in_order(list(units)):
+        kind = {Training: "training", Sharpness: "sharpness", Line: "line"}[type(unit)]
+        problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
+        row = rows.setdefault((problem.network, problem.dataset, kind), {"units": 0, "done": 0, "seconds": 0.0, "bytes": 0.0})
+        row["units"] += 1
+        if done(unit):
+            row["done"] += 1
+        else:
+            row["seconds"] += costs.seconds(unit)
+            row["bytes"] = max(row["bytes"], memory(unit))
+    return pd.DataFrame([{"network": network, "dataset": dataset, "work": kind, "units": row["units"], "done": row["done"],
+                          "hours at most": round(row["seconds"] / 3600, 2), "GB": round(row["bytes"] / 1e9, 2)}
+                         for (network, dataset, kind), row in rows.items()])
+
+
+def device_line(device: str | None = None) -> str:
+    """Where it would run."""
+    if torch.cuda.is_available() and device != "cpu":
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads"

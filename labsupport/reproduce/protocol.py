@@ -1,0 +1,82 @@
+"""Who is trained on what, and how: the protocol of Keskar et al. 2017, section 2 and appendix B, at three scales.
+
+Adam at its default rate, no weight decay, no schedule; small batches of 256 (512 for F2), large ones of a tenth of the data;
+both from the same starting points. The paper stops "when the loss stops improving"; here that is `STOP`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labsupport.arguments import whole_number
+from labsupport.errors import choose
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+
+SCALES = ("paper", "reduced", "smoke")
+#: {network: the data it learns here}. The paper's F2 learns TIMIT, which needs a license.
+DATA = {"F1": "mnist", "F2": "fsdd", "C1": "cifar10", "C2": "cifar10", "C3": "cifar100", "C4": "cifar100"}
+#: Other data that a network may be asked to learn, as NETWORK/DATA.
+ALSO = {"F1": ("fashion_mnist",), "F2": ("timit",)}
+#: Ten epochs in a row in which the mean loss of an epoch has not come 0.001 nats below its best: the loss stops improving.
+STOP = {"stop_patience": 10, "stop_improvement": 1e-3}
+#: Epochs at most, whatever the loss does. The paper's figures show 100.
+EPOCHS = {"SB": 100, "LB": 200}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One network, one way to train it: a row of Table 2 before its seeds. ``batch`` is SB or LB."""
+
+    problem: Problem
+    batch: str
+    recipe: Recipe
+
+
+def named(wish: str) -> tuple[str, str]:
+    """(network, data set) of a wish such as ``F1`` or ``F1/fashion_mnist``.
+
+    Raises UnknownName, with the nearest valid name.
+
+    >>> named("F1/fashion_mnist"), named("C3")
+    (('F1', 'fashion_mnist'), ('C3', 'cifar100'))
+    """
+    network, _, dataset = wish.partition("/")
+    choose("network of the paper", network, DATA)
+    if not dataset:
+        return network, DATA[network]
+    return network, choose(f"data set of {network}", dataset, (DATA[network], *ALSO.get(network, ())))
+
+
+def problem(wish: str, scale: str) -> Problem:
+    """The problem at a scale: all training samples, 10,000 of them (20,000 frames of speech), or a hundred and sixty."""
+    choose("scale", scale, SCALES)
+    network, dataset = named(wish)
+    cut = {"paper": None, "reduced": 20_000 if network == "F2" else 10_000, "smoke": 160}
+    return Problem(network, dataset, cut[scale])
+
+
+def sizes(wish: str, scale: str) -> dict[str, int]:
+    """{"SB": batch size, "LB": batch size}; on all samples a tenth of them is LB, as in the paper."""
+    network, _ = named(wish)
+    if scale == "smoke":
+        return {"SB": 20, "LB": 80}
+    if scale == "reduced":
+        return {"SB": 128, "LB": 2_000} if network == "F2" else {"SB": 64, "LB": 1_000}
+    total = len(problem(wish, scale).load("cpu").y_train)
+    return {"SB": 512 if network == "F2" else 256, "LB": total // 10}
+
+
+def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
+    """Adam until the loss stops improving; at smoke scale two epochs."""
+    whole_number("batch_size", batch_size, least=1)
+    choose("batch", batch, EPOCHS)
+    if scale == "smoke":
+        return Recipe(batch_size, epochs=2, **changes)
+    return Recipe(batch_size, epochs=EPOCHS[batch], **STOP, **changes)
+
+
+def arms(wish: str, scale: str) -> dict[str, Arm]:
+    """{"SB": Arm, "LB": Arm} of a network at a scale."""
+    its = problem(wish, scale)
+    return {batch: Arm(its, batch, recipe(size, batch, scale)) for batch, size in sizes(wish, scale).items()}

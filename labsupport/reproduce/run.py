@@ -1,0 +1,113 @@
+"""Does units of work, each once: one after the other, or several processes on one folder, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from filelock import FileLock, Timeout
+
+from labsupport import cache, provenance
+from labsupport import device as devices
+from labsupport.errors import DataUnavailable
+from labsupport.reproduce.ledger import Ledger
+from labsupport.reproduce.units import Points, Result, Training, Unit, in_order
+
+
+@dataclass
+class Outcome:
+    """What became of the units: how many were ``done`` now, ``known`` before, left to another process (``elsewhere``), and
+    ``failed``: {unit's name: why}."""
+
+    done: int = 0
+    known: int = 0
+    elsewhere: int = 0
+    failed: dict[str, str] | None = None
+
+    def __post_init__(self):
+        self.failed = self.failed or {}
+
+
+def code() -> str:
+    """A digest of the code that trains and measures: rows with the same one may stand in one table."""
+    from labsupport import sharpness, training
+
+    return cache.code_digest(training.train, sharpness.sharpness)[:16]
+
+
+def origin(unit: Unit, device: str | None = None) -> dict:
+    """Where a row comes from: commit, code, machine, versions, device, and the edition of the data."""
+    problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
+    return provenance.here(code=code(), device=devices.pick(device).type, edition=problem.load("cpu").edition,
+                           processes=os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads())))
+
+
+def gather(unit: Unit, ledger: Ledger) -> Points | None:
+    """The points that a unit needs, by the name of the unit that made them; None where some are not there."""
+    found = {needed.id: ledger.points(needed.id) for needed in unit.needs}
+    return None if any(points is None for points in found.values()) else found
+
+
+def do(units: Iterable[Unit], ledger: Ledger, *, device: str | None = None, told: Callable[[str], None] = print) -> Outcome:
+    """Do what is not done yet, what is needed first. Another process that does the same on the same folder is not waited for.
+
+    A unit whose data are not to be had, or that fails, is said and passed over; those that need it are too.
+    """
+    outcome, now = Outcome(), code()
+    for unit in in_order(list(units)):
+        if ledger.done(unit, now):
+            outcome.known += 1
+            continue
+        lock = FileLock(str(_lock(ledger, unit)))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            outcome.elsewhere += 1
+            told(f"elsewhere {unit.id}")
+            continue
+        try:
+            if ledger.done(unit, now):
+                outcome.known += 1
+                continue
+            points = gather(unit, ledger)
+            if points is None:
+                outcome.failed[unit.id] = "what it needs is not there"
+                continue
+            result = _attempt(unit, points, ledger, device)
+            ledger.write(unit, result, origin(unit, device))
+            shutil.rmtree(ledger.scratch(unit), ignore_errors=True)
+            outcome.done += 1
+            told(f"done      {unit.id}  {_brief(result)}")
+        except (DataUnavailable, ImportError) as error:
+            outcome.failed[unit.id] = str(error)
+            told(f"not run   {unit.id}: {error}")
+        finally:
+            lock.release()
+    return outcome
+
+
+def _attempt(unit: Unit, points: Points, ledger: Ledger, device: str | None) -> Result:
+    try:
+        return unit.run(points, ledger.scratch(unit), device)
+    except torch.cuda.OutOfMemoryError as error:
+        raise RuntimeError(f"The GPU has too little memory for {unit.id}. A batch is part of what is measured and is not cut "
+                           "behind your back: use a GPU with more memory, --device cpu, or --scale reduced.") from error
+
+
+def _lock(ledger: Ledger, unit: Unit):
+    folder = ledger.folder / "locks"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{unit.id}.lock"
+
+
+def _brief(result: Result) -> str:
+    row = result.rows[0]
+    if "sharpness" in row:
+        return f"phi {row['sharpness']:.3g} % at loss {row['loss']:.3g}, {row['seconds']:.0f} s"
+    if "test_accuracy" in row:
+        return (f"test {row['test_accuracy']:.2f} %, training loss {row['train_loss']:.2g}, {row['epochs']} epochs, "
+                f"{row['seconds']:.0f} s")
+    return f"{len(result.rows)} rows"
