@@ -3,7 +3,7 @@
 - `sphinx_thebe`, which Jupyter Book always loads, refers to a script elsewhere and declares its constants twice,
   an error on every page. The book starts no kernels from its pages, so its scripts and styles are dropped.
 - The list of references says it is a list and then holds no list items; screen readers are spared the claim.
-- A figure to explore (`labsupport.widgets`) is drawn by scripts. The still picture that its output carries for
+- A figure to explore (`labsupport.explore`) is drawn by scripts. The still picture that its output carries for
   the repository's page also goes into a `noscript` element.
 """
 

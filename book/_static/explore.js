@@ -1,4 +1,4 @@
-/* Figures to explore (labsupport.widgets) in the rendered book, where no kernel runs: names for screen
+/* Figures to explore (labsupport.explore) in the rendered book, where no kernel runs: names for screen
    readers, and the play button, which moves the same control the reader would. */
 (() => {
   // RequireJS reads this when it loads. Without it, html-manager looks for its icon fonts beside the page.

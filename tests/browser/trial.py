@@ -4,8 +4,28 @@ import nbclient
 import nbformat
 
 NAME = "10-trial"
+QUESTION = """## A question
+
+### Predict before you run
+
+What does the line do when $h$ grows?
+
+(a) It rises by $h$.
+
+(b) It falls.
+
+(c) It bends."""
+ANSWER = """<details>
+<summary>Answer</summary>
+
+**(a)** It rises.
+
+- (b) A line does not fall.
+- (c) Its *slope* stays 0, so it cannot bend.
+
+</details>"""
 CELLS = [
-    "from matplotlib import pyplot as plt\nfrom labsupport import widgets",
+    "from matplotlib import pyplot as plt\nfrom labsupport import explore",
     """def line(height, color):
     fig, ax = plt.subplots(figsize=(4, 2.5))
     ax.axhline(height, color=color)
@@ -23,5 +43,6 @@ def write(folder) -> None:
     """Write the page to `folder`, executed."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Trial\n\n$$ x^2 $$")])
     notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    notebook.cells += [nbformat.v4.new_markdown_cell(QUESTION), nbformat.v4.new_code_cell("1 + 1"), nbformat.v4.new_markdown_cell(ANSWER)]
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     nbformat.write(notebook, folder / f"{NAME}.ipynb")
