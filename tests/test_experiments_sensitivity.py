@@ -14,7 +14,7 @@ s = settings.TABLE["smoke"]
 
 def test_both_tables_have_a_row_for_each_batch_seed_and_width():
     seeds, manifolds = s.seeds, s.manifolds
-    full, manifold = experiments.sharpness_table(s), experiments.manifold_table(s)
+    full, manifold = experiments.sharpness_table(experiments.minima(s)), experiments.manifold_table(s)
     assert len(full) == 2 * seeds * 2 and len(manifold) == 2 * seeds * 2 * manifolds
     for table in (full, manifold):
         assert (table.sharpness > 0).all() and table.loss.gt(0).all()
@@ -68,7 +68,7 @@ def test_in_a_slice_the_box_is_a_square():
 
 def test_on_the_diagonal_zero_is_the_minimum_and_one_the_corner():
     way = experiments.along_the_diagonal(s, points=10)
-    full = experiments.sharpness_table(s, epsilons=(1e-3,))
+    full = experiments.sharpness_table(experiments.minima(s), epsilons=(1e-3,))
     at_corner = way[np.isclose(way.t, 1)].set_index(["batch", "seed"]).rise
     for row in full.itertuples():
         assert at_corner[row.batch, row.seed] == pytest.approx(row.sharpness, rel=1e-3)

@@ -14,7 +14,7 @@ s = settings.TABLE["smoke"]
 
 
 def test_iterates_lie_on_the_way_of_small_batches():
-    found = warm_starts.iterates(s)
+    found = experiments.iterates(s)
     assert list(found) == [0, 1, 2, 3]
     assert torch.equal(found[0], experiments.minima(s)["SB"].x0) and torch.equal(found[3], experiments.minima(s)["SB"].x)
     by_hand = training.train(s.main, s.SB.but(epochs=2), s.seeds, progress=False)
@@ -22,7 +22,7 @@ def test_iterates_lie_on_the_way_of_small_batches():
 
 
 def test_large_batches_start_there():
-    found, runs = warm_starts.iterates(s), warm_starts.warm_runs(s)
+    found, runs = experiments.iterates(s), warm_starts.warm_runs(s)
     assert runs.keys() == found.keys()
     for k in found:
         assert torch.equal(runs[k].x0, found[k]) and runs[k].recipe == s.LB
@@ -33,7 +33,7 @@ def test_the_table_says_what_the_runs_did():
     runs, on_test = warm_starts.warm_runs(s), s.main.objective("test")
     assert len(table) == 2 * 4 * 2
     assert table.loc["LB", 2].test_accuracy.tolist() == pytest.approx(on_test.accuracy(runs[2].x).tolist())
-    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(warm_starts.iterates(s)[1]).tolist())
+    assert table.loc["SB", 1].test_accuracy.tolist() == pytest.approx(on_test.accuracy(experiments.iterates(s)[1]).tolist())
     assert table.loc["SB", 2].updates.tolist() == [50, 50]  # 800 samples by 32, twice
     assert table.loc["LB", 2].updates.tolist() == [58, 58]  # and 4 epochs of 2
     assert (table.loc["LB", "sharpness_1e-3"] > table.loc["LB", "sharpness_5e-4"]).all()
@@ -44,7 +44,7 @@ def test_paths_join_where_the_batch_changes():
     table, on_test = warm_starts.paths(s), s.main.objective("test")
     first = table[table.k == 2].sort_values("epoch").groupby("seed").first()
     assert first.epoch.tolist() == [2, 2]
-    assert np.allclose(first.test_accuracy, on_test.accuracy(warm_starts.iterates(s)[2]).tolist())
+    assert np.allclose(first.test_accuracy, on_test.accuracy(experiments.iterates(s)[2]).tolist())
     assert table[table.k.isna()].epoch.max() == s.SB.epochs
 
 
@@ -59,7 +59,7 @@ def test_remedies_count_all_their_updates():
 def test_annealing_lowers_the_rate_and_nothing_else():
     runs = warm_starts.annealed(s, 1)
     assert runs.recipe.learning_rate == pytest.approx(s.SB.learning_rate * 32 / 400) and runs.recipe.batch_size == 32
-    assert torch.equal(runs.x0, warm_starts.iterates(s)[1])
+    assert torch.equal(runs.x0, experiments.iterates(s)[1])
 
 
 def test_the_other_way_round_starts_at_the_large_batch_minimum():

@@ -1,54 +1,54 @@
 """Each figure and table of the paper as one function that returns a tidy DataFrame; one file per question."""
 
 from labsupport.experiments.batch_sizes import (
-                                            batch_size_sweep,
-                                            control_provenance,
-                                            generalization_gap,
-                                            negative_control,
-                                            record_negative_control,
-                                            sweep_recipe,
-                                            sweep_runs,
+    batch_size_sweep,
+    control_provenance,
+    generalization_gap,
+    negative_control,
+    record_negative_control,
+    sweep_recipe,
+    sweep_runs,
 )
 from labsupport.experiments.during_training import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
 from labsupport.experiments.full_batch import edge_of_stability
 from labsupport.experiments.landscapes import bends, between, distances, planes, slices
 from labsupport.experiments.minibatch_noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
-from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.experiments.minima import minima
 from labsupport.experiments.overfitting import chosen, early_stopping
 from labsupport.experiments.rank_correlation import MEASURES, correlations, four_measures, grid, partial_correlation
 from labsupport.experiments.recipes import (
-                                            as_many_updates,
-                                            as_many_updates_provenance,
-                                            closing_runs,
-                                            closing_the_gap,
-                                            dial_exponent,
-                                            dial_map,
-                                            record_as_many_updates,
+    as_many_updates,
+    as_many_updates_provenance,
+    closing_runs,
+    closing_the_gap,
+    dial_exponent,
+    dial_map,
+    record_as_many_updates,
 )
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
 from labsupport.experiments.scorecards import Cards, scorecard
 from labsupport.experiments.sensitivity import (
-                                            along_the_diagonal,
-                                            box_slice,
-                                            cost_table,
-                                            definitions,
-                                            finished,
-                                            hessian_table,
-                                            manifold_table,
-                                            naive_port,
-                                            naive_table,
-                                            repairs,
-                                            sharpness_table,
+    along_the_diagonal,
+    box_slice,
+    cost_table,
+    definitions,
+    finished,
+    hessian_table,
+    manifold_table,
+    naive_port,
+    naive_table,
+    repairs,
 )
-from labsupport.experiments.warm_starts import annealed, growing, iterates, paths, remedies, reverse, warm_runs, warm_start
+from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
+from labsupport.experiments.warm_starts import annealed, growing, paths, remedies, reverse, warm_runs, warm_start
 
 __all__ = [
-    "Cards", "FACTORS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
+    "Cards", "FACTORS", "KEYS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
     "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
     "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen",
     "closing_runs", "closing_the_gap", "control_provenance", "correlations", "cost_table",
     "definitions", "dial_exponent", "dial_map", "distances", "early_stopping", "edge_of_stability",
-    "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
+    "finals", "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
     "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
     "naive_table", "negative_control", "partial_correlation", "paths", "plain_minima",
     "planes", "record_as_many_updates", "record_negative_control", "remedies", "repairs", "rescaled",

@@ -9,22 +9,14 @@ import pandas as pd
 
 from labsupport import provenance, sweep
 from labsupport.errors import DataUnavailable
-from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.experiments.minima import minima
+from labsupport.experiments.tables import finals, sharpness_of
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings
-from labsupport.training import HISTORY, Runs
+from labsupport.training import Runs
 
-#: What is kept of a finished run, one row a seed.
-MEASURED = HISTORY[1:]
 #: Epochs after which the sweep records: evenly spaced where the axis is logarithmic, 1, 2, 3, 4, 6, 8, 11, 16 and so on.
 RECORDED = tuple(sorted({round(2 ** (half / 2)) for half in range(21)}))
-
-
-def finals(runs: dict[str, Runs]) -> pd.DataFrame:
-    """The last point of every run: batch (SB, LB), batch_size, seed, epoch, steps, losses (nats), accuracies (percent)."""
-    tables = [run.final[MEASURED].reset_index().assign(batch=name, batch_size=run.recipe.batch_size)
-              for name, run in runs.items()]
-    return pd.concat(tables, ignore_index=True)[["batch", "batch_size", "seed", *MEASURED]]
 
 
 def generalization_gap(s: Settings) -> pd.DataFrame:
@@ -33,7 +25,7 @@ def generalization_gap(s: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `finals`. Accuracies in percent, losses in nats, both on all samples.
+        The columns of `tables.finals`. Accuracies in percent, losses in nats, both on all samples.
     """
     return finals(minima(s))
 
@@ -58,8 +50,8 @@ def sweep_runs(s: Settings) -> dict[str, Runs]:
 
 
 def batch_size_sweep(s: Settings) -> pd.DataFrame:
-    """Accuracy by batch size, as in Figure 4: the columns of `finals`, one row a batch size and seed."""
-    return finals(sweep_runs(s)).drop(columns="batch")
+    """Accuracy by batch size, as in Figure 4: the columns of `tables.finals`, one row a batch size and seed."""
+    return finals(sweep_runs(s))
 
 
 # -- the negative control ------------------------------------------------------------------------------------------
@@ -73,7 +65,7 @@ def negative_control(s: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `finals`; ``sharpness``, percent, Metric 2.1 of Keskar et al. 2017 in full space at
+        The columns of `tables.finals`; ``sharpness``, percent, Metric 2.1 of Keskar et al. 2017 in full space at
         epsilon = 1e-3 (``strong``, one search); ``source``: "this machine" or "committed".
     """
     try:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from labsupport import sweep
 from labsupport.cache import remember
-from labsupport.experiments.minima import minima, sharpness_of
-from labsupport.experiments.warm_starts import iterates
+from labsupport.experiments.minima import iterates, minima
+from labsupport.experiments.tables import sharpness_of
 from labsupport.problem import Problem
 from labsupport.settings import Settings
 from labsupport.training import Runs

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from labsupport.cache import remember
 from labsupport.engine import threads
-from labsupport.experiments.warm_starts import iterates
+from labsupport.experiments.minima import iterates
 from labsupport.objective import Objective, summed_loss
 from labsupport.problem import Problem
 from labsupport.settings import Settings

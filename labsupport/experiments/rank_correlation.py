@@ -14,9 +14,9 @@ from torch import Tensor
 
 from labsupport import sweep, symmetry
 from labsupport.experiments.batch_sizes import sweep_runs
-from labsupport.experiments.minima import _measured
 from labsupport.experiments.recipes import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.rescaling import RELATIVE
+from labsupport.experiments.tables import measured
 from labsupport.settings import Settings
 from labsupport.training import Runs
 
@@ -52,7 +52,7 @@ def grid(s: Settings) -> pd.DataFrame:
         two of `recipes.MATCHED_LOSS`.
     """
     runs = grid_runs(s)
-    found = sweep.each(_measured, {(name, column): job for name, run in runs.items() for column, job in _jobs(s, run.x).items()})
+    found = sweep.each(measured, {(name, column): job for name, run in runs.items() for column, job in _jobs(s, run.x).items()})
     return pd.concat([_rows(name, run, {column: found[name, column]["sharpness"] for column in MEASURES})
                       for name, run in runs.items()], ignore_index=True)
 
@@ -68,11 +68,11 @@ def _rows(name: str, run: Runs, measures: dict[str, list[float]]) -> pd.DataFram
 
 def four_measures(s: Settings, x: Tensor) -> dict[str, np.ndarray]:
     """The four columns of `MEASURES` at points x (S, n) of the scale's main network: {column: (S,)}."""
-    return {column: np.array(found["sharpness"]) for column, found in sweep.each(_measured, _jobs(s, x)).items()}
+    return {column: np.array(found["sharpness"]) for column, found in sweep.each(measured, _jobs(s, x)).items()}
 
 
 def _jobs(s: Settings, x: Tensor) -> dict[str, tuple]:
-    """{column of `MEASURES`: what `minima._measured` is to be given for it}."""
+    """{column of `MEASURES`: what `tables.measured` is to be given for it}."""
     once = {"starts": 1}
     return {"sharpness": (s.main, x, 1e-3, once), "sharpness_5e-4": (s.main, x, 5e-4, once),
             "relative": (s.main, x, RELATIVE, {**once, "offset": 0.0}),

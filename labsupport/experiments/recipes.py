@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from labsupport import provenance, sweep
-from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.experiments.minima import minima
+from labsupport.experiments.tables import sharpness_of
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from labsupport import sweep, symmetry
 from labsupport.cache import remember
-from labsupport.experiments.minima import sharpness_of
+from labsupport.experiments.tables import sharpness_of
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings

@@ -11,23 +11,17 @@ from torch import Tensor
 
 from labsupport import curvature, landscape
 from labsupport.cache import remember
-from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.experiments.minima import minima
+from labsupport.experiments.tables import EPSILONS, sharpness_of, sharpness_table
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.settings import Settings
 from labsupport.sharpness import sharpness
 
-EPSILONS = (1e-3, 5e-4)  # the paper's
 SUBSPACE_DIM = 100  # the paper's p
 
 
 # -- Tables 3 and 4 ------------------------------------------------------------------------------------------------
-
-
-def sharpness_table(s: Settings, *, method: str = "strong", epsilons: tuple[float, ...] = EPSILONS) -> pd.DataFrame:
-    """Metric 2.1 in full space at the shared minima (Table 3): batch, seed, epsilon, sharpness (percent), loss (nats)."""
-    tables = [sharpness_of(s.main, run.x, epsilons=epsilons, method=method).assign(batch=batch) for batch, run in minima(s).items()]
-    return pd.concat(tables, ignore_index=True)[["batch", "seed", "epsilon", "sharpness", "loss"]]
 
 
 def manifold_table(s: Settings, *, epsilons: tuple[float, ...] = EPSILONS, subspace_dim: int = SUBSPACE_DIM) -> pd.DataFrame:
@@ -35,10 +29,9 @@ def manifold_table(s: Settings, *, epsilons: tuple[float, ...] = EPSILONS, subsp
 
     All models of one manifold share its A, whose entries are N(0, 1). One search each (``strong``, from x).
     """
-    tables = [sharpness_of(s.main, run.x, epsilons=epsilons, subspace_dim=subspace_dim, seed=seed, starts=1)
-              .assign(batch=batch, manifold=seed)
-              for batch, run in minima(s).items() for seed in range(s.manifolds)]
-    return pd.concat(tables, ignore_index=True)[["batch", "seed", "epsilon", "manifold", "sharpness", "loss"]]
+    runs = minima(s)
+    return pd.concat([sharpness_table(runs, epsilons=epsilons, subspace_dim=subspace_dim, seed=seed, starts=1).assign(manifold=seed)
+                      for seed in range(s.manifolds)], ignore_index=True)
 
 
 # -- the port that fails -------------------------------------------------------------------------------------------

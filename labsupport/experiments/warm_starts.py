@@ -6,16 +6,11 @@ import pandas as pd
 import torch
 
 from labsupport import sweep
-from labsupport.experiments.minima import minima, sharpness_of
+from labsupport.experiments.minima import iterates, minima
+from labsupport.experiments.tables import sharpness_of
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
-
-
-def iterates(s: Settings) -> dict[int, torch.Tensor]:
-    """{epoch k: SB iterates (S, n)}, from the start, k = 0, to the last epoch."""
-    SB = minima(s)["SB"]
-    return SB.checkpoints | {s.SB.epochs: SB.x}
 
 
 def warm_runs(s: Settings) -> dict[int, Runs]:
