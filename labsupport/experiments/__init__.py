@@ -13,7 +13,7 @@ from labsupport.experiments.during_training import along_training, around_spikes
 from labsupport.experiments.full_batch import edge_of_stability
 from labsupport.experiments.landscapes import bends, between, distances, planes, slices
 from labsupport.experiments.minibatch_noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
-from labsupport.experiments.minima import minima
+from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.overfitting import chosen, early_stopping
 from labsupport.experiments.rank_correlation import MEASURES, correlations, four_measures, grid, partial_correlation
 from labsupport.experiments.recipes import (
