@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all; what each does stands in tools/commands.py,
 # and without make the same commands are `python -m tools book`, `python -m tools test` and so on.
 .DEFAULT_GOAL := help
-COMMANDS := book test smoke serve outputs check lint claims links pdf bench gpu run-times forget clean address
+COMMANDS := book render test smoke serve outputs check lint claims links pdf bench gpu run-times forget clean address
 .PHONY: help environment python $(COMMANDS)
 
 # What a person gives reaches the tools in the environment, as it was typed: neither make nor a shell reads it again.
@@ -11,8 +11,9 @@ export COURSE_PORT := $(value PORT)
 export COURSE_NB := $(value NB)
 export COURSE_BASE_URL := $(value BASE_URL)
 export COURSE_CONSTRAINTS := $(value CONSTRAINTS)
+export COURSE_TORCH := $(value TORCH)
 export COURSE_PYTHON := $(or $(value PYTHON3),python3)
-unexport JOBS SCALE PORT NB BASE_URL CONSTRAINTS PYTHON3
+unexport JOBS SCALE PORT NB BASE_URL CONSTRAINTS TORCH PYTHON3
 
 define as-typed
 override $(1) := $$(value $(1))

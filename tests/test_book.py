@@ -244,10 +244,14 @@ def test_notebooks_are_named_as_chapters():
     assert len(set(numbers)) == len(numbers), "two chapters share a number"
 
 
+#: Links of the README that the repository's host makes its own: they name no file and no repository.
+HOST_PAGES = {"../../deployments/github-pages", "../../releases/latest", "../../issues/new/choose"}
+
+
 @pytest.mark.parametrize("path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_links_in_pages_resolve(path):
     text = skeleton.without_code(path.read_text(encoding="utf-8"))
-    targets = re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)
+    targets = set(re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)) - HOST_PAGES
     assert not [problem for target in targets if (problem := skeleton.broken(target, path))]
 
 

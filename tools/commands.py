@@ -97,6 +97,19 @@ def book(jobs: int, scale: str, base_url: str) -> int:
     return 0
 
 
+@command("the pages alone, from the results that are committed: no chapter is run", "base-url")
+def render(base_url: str) -> int:
+    from tools import execute, render, vendor
+
+    with alone("book"):
+        vendor.fill(BUILD / "vendor")
+        execute.copy_book(BUILD / "src")
+        if failed := render.render(BUILD / "src", ROOT, base=base_url):
+            return failed
+    print("The book, with the committed results: _build/html/index.html (or: make serve)")
+    return 0
+
+
 @command("unit tests, doctests and every cell of every chapter, from an empty run store", "jobs")
 def test(jobs: int) -> int:
     with alone("test"):

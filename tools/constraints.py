@@ -17,6 +17,8 @@ import urllib.request
 from importlib import metadata
 from pathlib import Path
 
+from tools import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "constraints"
 #: Where Colab's makers publish what its image holds.
@@ -93,19 +95,10 @@ def needs(names: list[str]) -> list[str]:
     return sorted(seen)
 
 
-def extras(*names: str) -> list[str]:
-    """The requirements of some of the package's extras, as pyproject.toml lists them."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = []
-    for name in names:
-        block = re.search(rf"^{name} = \[(.*?)\]$", text, re.S | re.M).group(1)
-        found += re.findall(r'"([^"]+)"', block)
-    return [re.match(r"[\w.-]+", line).group() for line in found]
-
-
 def book() -> str:
     """The text of `constraints/book.txt`: what this environment holds of the package's and the book's needs."""
-    names = [name for name in needs(["labsupport", *extras("book")]) if name != "labsupport"]
+    wanted = [re.match(r"[\w.-]+", line).group() for line in environment.wanted("book")]
+    names = [name for name in needs(wanted) if name != "labsupport"]
     # The libraries that torch brings for one kind of GPU belong to the torch that was chosen.
     kept = [name for name in names if not re.match(r"(nvidia|cuda|triton)", name)]
     here = ".".join(map(str, sys.version_info[:2]))

@@ -84,7 +84,7 @@ def frame() -> Iterator[str]:
     for alpha, name, color in ((0, "SB", SB), (1, "LB", LB)):
         yield f'<path d="M{across(alpha):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="{color}" stroke-dasharray="2 4" stroke-width="2"/>'
         yield text(across(alpha), HEIGHT - BOTTOM + 20, name, fill=color, text_anchor="middle", font_weight="bold")
-    yield text(20, 30, "From where small batches end (SB) to where large ones end (LB)", font_size=18, font_weight="bold")
+    yield text(20, 30, "Small batches (SB) end on a gentle slope, large ones (LB) beside a cliff", font_size=17, font_weight="bold")
     yield text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "place on the straight line between the two networks", text_anchor="middle")
     yield f'<g transform="translate(22 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)">{text(0, 0, "training loss", text_anchor="middle")}</g>'
 
@@ -100,17 +100,18 @@ def curves(line: pd.DataFrame) -> Iterator[str]:
 def motion(walk: pd.DataFrame) -> Iterator[str]:
     """The style sheet that moves the dot and shows one reading at a time."""
     when = times(walk)
-    ends = [*when[1:], 100.0]
+    step = 100 / (len(walk) + 2 * REST)
+    leaves = [start + step * REST * (alpha in (0.0, 1.0)) for start, alpha in zip(when, walk.alpha, strict=True)]
     steps = []
-    for row, start, end in zip(walk.itertuples(), when, ends, strict=True):
+    for row, start, end in zip(walk.itertuples(), when, leaves, strict=True):
         place = f"transform:translate({across(row.alpha):.1f}px,{down(row.loss):.1f}px)"
-        rest = end - 100 / (len(walk) + 2 * REST) if row.alpha in (0.0, 1.0) else start
-        steps.append(f"{start:.2f}%,{rest:.2f}%{{{place}}}")
+        steps.append(f"{start:.2f}%,{end:.2f}%{{{place}}}")
     last = walk.iloc[-1]
     steps.append(f"100%{{transform:translate({across(last.alpha):.1f}px,{down(last.loss):.1f}px)}}")
     yield f"@keyframes walk{{{''.join(steps)}}}"
     yield f".dot{{animation:walk {SECONDS}s linear infinite}}"
-    for number, (start, end) in enumerate(zip(when, ends, strict=True)):
+    half_way = [0.0, *((left + reached) / 2 for left, reached in zip(leaves, when[1:], strict=False)), 100.0]
+    for number, (start, end) in enumerate(zip(half_way, half_way[1:], strict=False)):
         yield f"@keyframes r{number}{{0%{{opacity:0}}{start:.2f}%{{opacity:1}}{end:.2f}%{{opacity:0}}100%{{opacity:0}}}}"
         yield f".r{number}{{opacity:0;animation:r{number} {SECONDS}s step-end infinite}}"
     at = walk.loc[walk.alpha == 1.0].iloc[0]

@@ -1,0 +1,94 @@
+"""What is installed is whole: every file of the package is in the wheel, and each tier has what it needs and no more."""
+
+from __future__ import annotations
+
+import email
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tools import colab, constraints, environment
+from tools.execute import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of this tree."""
+    return colab.wheel(tmp_path_factory.mktemp("wheel"))
+
+
+def test_every_file_of_the_package_is_in_the_wheel(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        inside = {name for name in file.namelist() if not name.startswith("labsupport-")}
+    here = {path for path in (ROOT / "labsupport").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {str(path.relative_to(ROOT)) for path in here} == inside
+
+
+def test_the_package_installs_in_a_clean_environment_and_finds_its_data(wheel, tmp_path):
+    """With pip, beside nothing; only what it needs is borrowed, since that is gigabytes."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = environment.python_of(tmp_path / "env")
+    names = [re.match(r"[\w.-]+", line).group() for line in environment.wanted("book") if "jupyter-book" not in line]
+    colab.link([name for name in names if name != "labsupport"], tmp_path / "borrowed", python)
+    colab.pip(python, "install", "--no-deps", str(wheel))
+    asks = "from labsupport import paper, provenance; print(len(paper.curve(3, 'F1', 'train_loss')), provenance.read('claims'))"
+    asks = asks.replace("provenance.read('claims')", "sorted(p.name for p in provenance.FOLDER.glob('*.json'))")
+    told = subprocess.run([python, "-c", asks], cwd=tmp_path, capture_output=True, text=True, env=colab.outside())
+    assert told.returncode == 0, told.stderr
+    assert "claims.json" in told.stdout
+    doctor = subprocess.run(
+        [python.parent / "labsupport", "doctor"], cwd=tmp_path, capture_output=True, text=True, env=colab.outside()
+    )
+    assert doctor.returncode == 0 and doctor.stdout.startswith("labsupport:"), doctor.stderr
+
+
+def test_the_package_has_no_upper_bounds_and_leaves_torch_alone(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        name = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        needs = email.message_from_bytes(file.read(name)).get_all("Requires-Dist")
+    package = [line for line in needs if "extra ==" not in line]
+    assert "torch>=2.6" in package
+    assert not [line for line in package if "<" in line or "==" in line or "~=" in line]
+    assert not [line for line in package if line.startswith(("torchvision", "pytest", "jupyter"))]
+
+
+def test_a_reader_of_the_book_installs_no_test_tools():
+    book, dev = environment.wanted("book"), environment.wanted("dev")
+    tools = {"pytest", "nbval", "playwright", "zizmor", "ruff>=0.9"}
+    assert tools <= set(dev) and not tools & set(book)
+    assert set(book) < set(dev)
+
+
+def test_the_torch_for_processors_is_fetched_where_it_was_asked_for(monkeypatch, capsys):
+    for name in ("COURSE_TORCH", "TORCH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    monkeypatch.setattr(environment.sys, "platform", "linux")
+    assert environment.torch_source() == []
+    assert "make TORCH=cpu book" in capsys.readouterr().err
+    monkeypatch.setenv("TORCH", "cpu")
+    assert environment.torch_source() == ["--extra-index-url", environment.CPU_INDEX]
+    monkeypatch.setenv("TORCH", "cuda")
+    with pytest.raises(SystemExit, match="TORCH is 'cuda'. Possible: cpu, "):
+        environment.torch_source()
+
+
+def test_the_constraints_of_the_book_are_all_versions_of_what_it_needs():
+    pinned = constraints.read(ROOT / "constraints" / "book.txt")
+    names = {constraints.canonical(re.match(r"[\w.-]+", line).group()) for line in environment.wanted("book")}
+    assert names - {"labsupport"} <= set(map(constraints.canonical, pinned))
+    assert all(re.fullmatch(r"\d[\w.]*", version) for version in pinned.values())
+
+
+def test_the_constraints_of_colab_are_those_of_its_image():
+    pinned = constraints.read(colab.PINS)
+    assert set(pinned) == set(constraints.ON_COLAB)
+    assert constraints.python_of(colab.PINS).startswith("3.")
+
+
+def test_a_list_of_colabs_that_lacks_a_package_is_refused():
+    with pytest.raises(SystemExit, match="pip-freeze.txt does not say which filelock, ipykernel"):
+        constraints.colab("numpy==2.1.3\n", "3.13.15", "pip-freeze.txt")
