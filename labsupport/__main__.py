@@ -19,7 +19,7 @@ def describe() -> None:
     """Say which device and scale the course would use here, what data it has, and where it keeps its results."""
     print(device.describe())
     for name in data.NAMES:
-        print(f"  {name:<8} {'here' if data.available(name) else 'not yet fetched'}")
+        print(f"  {name:<13} {'here' if data.available(name) else 'not yet fetched'}")
     print(f"data: {data.folder()}\nresults: {cache.folder()}")
 
 

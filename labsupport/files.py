@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,22 @@ def write(path: Path, content: bytes | str, *, beside: str = "") -> None:
     """Put ``content`` (text as UTF-8) at ``path``, whole or not at all."""
     with whole(path, beside=beside) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def require_writable(folder: Path, variable: str) -> Path:
+    """Make a folder and write into it once, before long work, so that nothing is lost after it.
+
+    ``variable`` is the environment variable or option that names another folder, for the error. Raises OSError in one
+    sentence.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        shown = str(folder) if len(str(folder)) <= 100 else f"{str(folder)[:97]}..."
+        raise OSError(error.errno, f"Nothing can be kept in {shown}: {why(error)}. Point {variable} at another folder.") from error
+    return folder
 
 
 def why(error: OSError) -> str:

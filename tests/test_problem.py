@@ -169,6 +169,7 @@ def test_networks_of_ones_own_are_told_apart():
     torch.manual_seed(0)
     wide, narrow = nn.Sequential(nn.Linear(40, 9), nn.Linear(9, 10)), nn.Sequential(nn.Linear(40, 10))
     assert Problem(wide, small()) == Problem(wide, small()) != Problem(narrow, small())
+    assert Problem(wide, small()).key == Problem(wide, small()).key != Problem(narrow, small()).key
 
 
 def test_a_problem_survives_a_trip_to_another_process():

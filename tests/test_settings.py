@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labsupport import settings
+from labsupport import files, settings
 from labsupport.settings import environment
 
 
@@ -55,6 +55,14 @@ def test_a_relative_folder_is_refused(monkeypatch, read, given):
         read()
 
 
+def test_an_over_long_folder_or_a_circle_of_links_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for given in (f"/tmp/{'x' * 300}", "/" + "/".join("y" * 100 for _ in range(60)), str(tmp_path / "loop")):
+        monkeypatch.setenv("LABSUPPORT_DATA", given)
+        with pytest.raises(ValueError, match="^LABSUPPORT_DATA is '/.{1,59}', which leads nowhere: .*. Give another folder.$"):
+            environment.data_folder()
+
+
 def test_a_folder_in_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LABSUPPORT_DATA", "~/meine Daten [1] é")
@@ -62,7 +70,7 @@ def test_a_folder_in_the_home(monkeypatch, tmp_path):
 
 
 def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
-    found = environment.require_writable(tmp_path / "a" / "b", "LABSUPPORT_STORE")
+    found = files.require_writable(tmp_path / "a" / "b", "LABSUPPORT_STORE")
     assert found.is_dir() and list(found.iterdir()) == []
 
 
@@ -70,22 +78,22 @@ def test_folders_that_cannot_be_used_are_said_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     cases = {
-        tmp_path / "file": "there is a file of that name",
-        tmp_path / "file" / "inner": "a file stands where a folder must be",
-        tmp_path / ("x" * 300): "the name is too long",
-        tmp_path / "loop" / "inner": "its links lead round in a circle",
+        tmp_path / "file": "a part of its path is a file, not a folder",
+        tmp_path / "file" / "inner": "a part of its path is a file, not a folder",
+        tmp_path / ("x" * 300): "its name is too long for this file system",
+        tmp_path / "loop" / "inner": "a link in its path leads back to itself",
     }
     for folder, reason in cases.items():
         with pytest.raises(OSError, match=f"Nothing can be kept in .*: {reason}. Point LABSUPPORT_STORE at another") as caught:
-            environment.require_writable(folder, "LABSUPPORT_STORE")
+            files.require_writable(folder, "LABSUPPORT_STORE")
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(OSError, match="it may not be written. Point LABSUPPORT_DATA at another folder"):
-        environment.require_writable(tmp_path, "LABSUPPORT_DATA")
+    with pytest.raises(OSError, match="it may not be written to by you. Point LABSUPPORT_DATA at another folder"):
+        files.require_writable(tmp_path, "LABSUPPORT_DATA")
 
 
 def test_a_full_disk_is_noticed_before_long_work():
@@ -97,9 +105,9 @@ def test_a_full_disk_is_noticed_before_long_work():
         return open(full, "wb", buffering=0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environment.tempfile, "TemporaryFile", file)
+        patch.setattr(files.tempfile, "TemporaryFile", file)
         with pytest.raises(OSError, match="the disk is full. Point LABSUPPORT_STORE"):
-            environment.require_writable(Path("/tmp"), "LABSUPPORT_STORE")
+            files.require_writable(Path("/tmp"), "LABSUPPORT_STORE")
 
 
 # -- scale, workers ------------------------------------------------------------------------------------------------

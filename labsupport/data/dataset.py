@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +10,9 @@ import torch
 from torch import Tensor
 
 from labsupport.arguments import shown, text, whole_number
-from labsupport.data.editions import PARTS, digest
+from labsupport.cache import fingerprint
+from labsupport.data.editions import PARTS
+from labsupport.engine import samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,23 +89,11 @@ class Dataset:
 
     @property
     def key(self) -> str:
-        """SHA-256 of all four tensors and the number of classes: the same content, the same key.
+        """A digest of all four tensors and the number of classes: the same content, the same key.
 
-        Neither the name nor the device is part of it. It is computed once, and again after a tensor
-        was changed in place.
+        Neither the name nor the device is part of it. A tensor that was changed in place has another.
         """
-        seen = tuple((id(tensor), _version(tensor)) for tensor in self._tensors())
-        known = self.__dict__.get("_known")
-        if known is None or known[0] != seen or None in (version for _, version in seen):
-            known = (seen, digest(dict(zip(PARTS, self._tensors(), strict=True)), self.num_classes))
-            self._set("_known", known)
-        return known[1]
-
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return self.x_train, self.y_train, self.x_test, self.y_test
-
-    def __getstate__(self) -> dict:
-        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+        return fingerprint(self)
 
     @property
     def device(self) -> torch.device:
@@ -189,9 +178,9 @@ class Dataset:
         Parameters
         ----------
         x_train, y_train, x_test, y_test
-            Tensors, NumPy arrays or lists. Labels may be (N,), (N, 1) or one-hot (N, K). Or two things
-            that give (input, label) pairs or batches, a torch ``Dataset`` or ``DataLoader``:
-            ``Dataset.of(train, test)``; each is read once.
+            Tensors, NumPy arrays or lists. Labels may be (N,), (N, 1) or one-hot (N, K). Or two torch
+            ``Dataset`` or ``DataLoader`` of (input, label): ``Dataset.of(train, test)``; each is
+            read once.
         num_classes
             By default one more than the largest label.
         device
@@ -206,7 +195,7 @@ class Dataset:
         yours: 4 training and 1 test samples of shape (2,), 3 classes, on cpu
         """
         if x_test is None and y_test is None:
-            (x_train, y_train), (x_test, y_test) = _read("train", x_train), _read("test", y_train)
+            (x_train, y_train), (x_test, y_test) = samples.read(x_train), samples.read(y_train)
         given = dict(zip(PARTS, (x_train, y_train, x_test, y_test), strict=True))
         tensors = {part: _tensor(part, value) for part, value in given.items()}
         for part in ("y_train", "y_test"):
@@ -219,11 +208,6 @@ class Dataset:
 
 
 # -- one tensor ------------------------------------------------------------------------------------
-
-
-def _version(tensor: Tensor) -> int | None:
-    """How often a tensor was changed in place; None where torch does not count."""
-    return None if tensor.is_inference() else tensor._version
 
 
 def _has_values(tensor: Tensor) -> bool:
@@ -285,25 +269,3 @@ def _tensor(name: str, given: object) -> Tensor:
         return torch.from_numpy(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} is {shown(given)}; a tensor, an array or a list of numbers is needed.") from error
-
-
-def _read(part: str, source: object) -> tuple[Tensor, Tensor]:
-    """Inputs and labels of everything that gives pairs or batches of both, read once."""
-    loader = source
-    if not isinstance(source, Iterable) or (hasattr(source, "__getitem__") and hasattr(source, "__len__")):
-        if not (hasattr(source, "__getitem__") and hasattr(source, "__len__")) or isinstance(source, Tensor | np.ndarray):
-            raise TypeError(
-                f"The {part} set is {shown(source)}; give x_train, y_train, x_test, y_test, or two data sets "
-                "(train, test) that hold (input, label) pairs."
-            )
-        loader = torch.utils.data.DataLoader(source, batch_size=1000)
-    inputs, labels = [], []
-    try:
-        for x, y in loader:
-            inputs.append(torch.as_tensor(x))
-            labels.append(torch.as_tensor(y))
-        return torch.cat(inputs), torch.cat(labels)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"The {part} set does not give pairs of an input tensor and a label that can be put together: {error}"
-        ) from error

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import torch
 
 from labsupport.errors import UnknownEdition
 
@@ -48,15 +47,13 @@ SAMPLES = {
 }
 
 
-def digest(arrays: Mapping[str, np.ndarray | torch.Tensor], *more: object) -> str:
-    """SHA-256 of names, types, shapes and numbers of the arrays, in `PARTS`' order, and of ``more``."""
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names, types, shapes and numbers of the arrays, in `PARTS`' order."""
     found = hashlib.sha256()
     for part in PARTS:
-        array = arrays[part]
-        shape, numbers = tuple(array.shape), _bytes(array)
-        found.update(f"{part} {_type(array)} {shape}".encode())
-        found.update(numbers)
-    found.update("".join(f" {value!r}" for value in more).encode())
+        array = np.ascontiguousarray(arrays[part])
+        found.update(f"{part} {array.dtype} {array.shape}".encode())
+        found.update(array)
     return found.hexdigest()
 
 
@@ -104,15 +101,3 @@ def unknown(name: str, exact: str, where: str) -> str:
         stacklevel=4,
     )
     return f"{title} (unknown edition)"
-
-
-def _type(array: np.ndarray | torch.Tensor) -> str:
-    return str(array.dtype).removeprefix("torch.")
-
-
-def _bytes(array: np.ndarray | torch.Tensor) -> np.ndarray:
-    """The numbers of an array as bytes (N,), on the CPU; bfloat16 too, which NumPy does not know."""
-    if isinstance(array, torch.Tensor):
-        flat = array.detach().cpu().contiguous().flatten()
-        return flat.view(torch.uint8).numpy()
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

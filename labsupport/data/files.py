@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
-import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from labsupport import files
 from labsupport.settings import environment
 
 #: Seconds that a data host may stay silent.
@@ -24,23 +23,19 @@ def folder() -> Path:
 
 
 def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an .npz so that it is there whole or not at all. Raises OSError in the learner's words when it cannot be."""
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    """Write an .npz so that it is there whole or not at all.
+
+    Raises OSError in the learner's words when it cannot be.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("xb") as file:
+        with files.whole(path, beside=path.name) as file:
             np.savez(file, **arrays)
-        os.replace(partial, path)
-    except BaseException as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         need = sum(a.nbytes for a in arrays.values()) // 2**20
-        why = f"the disk is full; {need} MiB are needed" if error.errno == errno.ENOSPC else str(error)
+        needed = f"; {need} MiB are needed" if error.errno == errno.ENOSPC else ""
         raise OSError(
             error.errno,
-            f"Could not write {path}: {why}. Nothing was left half-written. "
+            f"Could not write {path}: {files.why(error)}{needed}. Nothing was left half-written. "
             "Free some space, or point LABSUPPORT_DATA at another folder.",
         ) from error
 

@@ -22,7 +22,7 @@ from labsupport.data import files, speech
 from labsupport.data.editions import TITLES, digest_of_files, unknown
 from labsupport.data.files import folder
 from labsupport.errors import DataUnavailable
-from labsupport.settings import environment
+from labsupport.files import require_writable
 
 RATE = 8_000
 DIGITS, SEGMENTS = 10, 5
@@ -123,7 +123,7 @@ def fetch() -> Path:
         raise DataUnavailable(
             f"FSDD is not in {folder()}, and needs pooch to be fetched. Run pip install pooch, or {put}"
         ) from error
-    environment.require_writable(target.parent, "LABSUPPORT_DATA")
+    require_writable(target.parent, "LABSUPPORT_DATA")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="partial-") as scratch:
         try:
             get = pooch.HTTPDownloader(timeout=files.PATIENCE)

@@ -18,6 +18,7 @@ from labsupport.data import files
 from labsupport.data.editions import PARTS, TITLES, edition_of
 from labsupport.data.files import folder, save
 from labsupport.errors import DataUnavailable
+from labsupport.files import require_writable
 
 #: {name: (training images, test images, shape of one, classes)}
 SHAPES = {
@@ -52,6 +53,7 @@ def stored(name: str) -> tuple[dict[str, np.ndarray], str]:
     """
     path = path_of(name)
     if not path.exists():
+        require_writable(path.parent, "LABSUPPORT_DATA")
         save(path, debian() if name == "fashion_mnist" and DEBIAN.is_dir() else fetch(name))
     arrays = read(path, name)
     return arrays, edition_of(name, arrays, path.name)

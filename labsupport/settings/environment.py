@@ -70,43 +70,14 @@ def _folder(variable: str, name: str) -> Path:
             f"{variable} is {given!r}; an absolute folder is needed, or one that begins with ~/, "
             "because notebooks and commands start in different folders."
         )
-    return found
-
-
-def require_writable(folder: Path, variable: str) -> Path:
-    """Make a folder and write into it once, before long work, so that nothing is lost after it.
-
-    Parameters
-    ----------
-    variable
-        The environment variable or option that names another folder, for the error.
-
-    Raises
-    ------
-    OSError
-        It cannot be made or written, in one sentence.
-    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0" * 4096)
+        os.stat(found)
     except OSError as error:
-        reasons = {
-            errno.EACCES: "it may not be written",
-            errno.EPERM: "it may not be written",
-            errno.EROFS: "it lies on a disk that can only be read",
-            errno.ENAMETOOLONG: "the name is too long",
-            errno.EEXIST: "there is a file of that name",
-            errno.ENOTDIR: "a file stands where a folder must be",
-            errno.ENOSPC: "the disk is full",
-            errno.ELOOP: "its links lead round in a circle",
-        }
-        reason = reasons.get(error.errno, error.strerror or str(error))
-        shown = str(folder) if len(str(folder)) <= 100 else f"{str(folder)[:97]}..."
-        raise OSError(
-            error.errno, f"Nothing can be kept in {shown}: {reason}. Point {variable} at another folder."
-        ) from error
-    return folder
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ValueError(
+                f"{variable} is {given[:60]!r}, which leads nowhere: {error.strerror}. Give another folder."
+            ) from error
+    return found
 
 
 def scale() -> str:
