@@ -1,7 +1,7 @@
 """Checks of arguments, in one place: what was given, what is possible, what to do.
 
-Each function returns the value in the plain type that the caller needs. A wrong type is a TypeError, a value out of range a
-ValueError; both say the argument's name.
+Each function returns the value in the plain type that the caller needs. A wrong type is a TypeError,
+a value out of range a ValueError; both say the argument's name.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,19 @@ import torch
 from labsupport.errors import choose, shown
 
 __all__ = [
-    "boolean", "fraction", "instance", "number", "one_of", "positive", "seed", "seeds", "several",
-    "shown", "text", "whole_number", "whole_numbers",
+    "boolean",
+    "fraction",
+    "instance",
+    "number",
+    "one_of",
+    "positive",
+    "seed",
+    "seeds",
+    "several",
+    "shown",
+    "text",
+    "whole_number",
+    "whole_numbers",
 ]
 
 
@@ -28,6 +40,10 @@ def _plain(given):
     if isinstance(given, (torch.Tensor, np.ndarray)) and given.ndim == 0:
         return given.item()
     return given
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _range(least, most) -> str:
@@ -57,9 +73,11 @@ def whole_number(
     ...
     ValueError: iterations is 2.5; a whole number of at least 1 is needed.
     """
-    value = _plain(given)
-    wanted = f"{name} is {shown(given)}; a whole number{_range(least, most)} is needed.{_spaced(hint)}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    value: Any = _plain(given)
+    wanted = (
+        f"{name} is {shown(given)}; a whole number{_range(least, most)} is needed.{_spaced(hint)}"
+    )
+    if not _is_number(value):
         raise TypeError(wanted)
     if not math.isfinite(value) or value != int(value):
         raise ValueError(wanted)
@@ -96,7 +114,7 @@ def number(
     said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
     wanted = f"{name} is {shown(given)}; a finite number{_spaced(said)} is needed.{_spaced(hint)}"
     value = _plain(given)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if not _is_number(value):
         raise TypeError(wanted)
     value = float(value)
     if not math.isfinite(value):
@@ -167,7 +185,9 @@ def whole_numbers(
     )
     twice = [value for value in found if found.count(value) > 1]
     if distinct and twice:
-        raise ValueError(f"{name} is {shown(listed)}, where {twice[0]} stands twice; give each once.")
+        raise ValueError(
+            f"{name} is {shown(listed)}, where {twice[0]} stands twice; give each once."
+        )
     return found
 
 

@@ -25,7 +25,9 @@ def pick(device: str | torch.device | None = None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not isinstance(device, str | torch.device):
-        raise ValueError(f"device is {shown(device)}; a name or a torch.device is needed. {_POSSIBLE}")
+        raise ValueError(
+            f"device is {shown(device)}; a name or a torch.device is needed. {_POSSIBLE}"
+        )
     try:
         found = torch.device(device)
     except RuntimeError as error:
@@ -33,19 +35,29 @@ def pick(device: str | torch.device | None = None) -> torch.device:
     if found.type == "cpu":
         return torch.device("cpu")
     if found.type != "cuda":
-        raise ValueError(f"device is {str(found)!r}; this package computes on a CPU or a CUDA GPU. {_POSSIBLE}")
+        raise ValueError(
+            f"device is {str(found)!r}; this package computes on a CPU or a CUDA GPU. {_POSSIBLE}"
+        )
     if not torch.cuda.is_available():
-        raise ValueError("A GPU was asked for, but torch sees none here. Use device='cpu' or leave it out.")
+        raise ValueError(
+            "A GPU was asked for, but torch sees none here. Use device='cpu' or leave it out."
+        )
     if found.index is not None and found.index >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise ValueError(f"device is {str(found)!r}; torch sees {count}, numbered from 0 to {count - 1}.")
+        raise ValueError(
+            f"device is {str(found)!r}; torch sees {count}, numbered from 0 to {count - 1}."
+        )
     return found
 
 
 def describe() -> str:
     """One line for the top of a notebook: device, scale, torch and package version."""
     where = pick()
-    name = torch.cuda.get_device_name(where) if where.type == "cuda" else f"CPU, {os.cpu_count()} cores"
+    name = (
+        torch.cuda.get_device_name(where)
+        if where.type == "cuda"
+        else f"CPU, {os.cpu_count()} cores"
+    )
     return f"{name} | scale: {environment.scale()} | torch {torch.__version__} | labsupport {__version__}"
 
 

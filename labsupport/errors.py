@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import numbers
 from collections.abc import Iterable
+from typing import Any
 
 
 class UnknownName(ValueError):
@@ -35,7 +36,7 @@ class SharpnessWarning(UserWarning):
     """A sharpness that is a bound from a search which found nothing."""
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value as an error message shows it: short, on one line; a tensor or array by its shape.
 
     >>> shown("F0"), shown(["a long list"] * 9)
@@ -52,7 +53,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def choose(kind: str, given: str, known: Iterable[str]) -> str:
+def choose(kind: str, given: Any, known: Iterable[Any]) -> Any:
     """Return ``given`` if it is one of ``known``, else raise `UnknownName` with the nearest valid name.
 
     >>> choose("data set", "mnist", ["mnist", "cifar10"])
@@ -71,4 +72,6 @@ def choose(kind: str, given: str, known: Iterable[str]) -> str:
     lower = {str(k).lower(): k for k in known}
     guess = lower.get(written.lower()) or (near[0] if near else None)
     hint = f" Did you mean {guess!r}?" if guess else ""
-    raise UnknownName(f"No {kind} is called {shown(given)}.{hint} Known: {', '.join(map(str, known))}.")
+    raise UnknownName(
+        f"No {kind} is called {shown(given)}.{hint} Known: {', '.join(map(str, known))}."
+    )

@@ -46,8 +46,8 @@ def write(path: Path, content: bytes | str, *, beside: str = "") -> None:
 def require_writable(folder: Path, variable: str) -> Path:
     """Make a folder and write into it once, before long work, so that nothing is lost after it.
 
-    ``variable`` is the environment variable or option that names another folder, for the error. Raises OSError in one
-    sentence.
+    ``variable`` is the environment variable or option that names another folder, for the error.
+    Raises OSError in one sentence.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,8 @@ def require_writable(folder: Path, variable: str) -> Path:
             file.write(b"\0" * 4096)
     except OSError as error:
         shown = str(folder) if len(str(folder)) <= 100 else f"{str(folder)[:97]}..."
-        raise OSError(error.errno, f"Nothing can be kept in {shown}: {why(error)}. Point {variable} at another folder.") from error
+        said = f"Nothing can be kept in {shown}: {why(error)}. Point {variable} at another folder."
+        raise OSError(error.errno, said) from error
     return folder
 
 

@@ -1,8 +1,9 @@
 """The published numbers, to set beside ours: Keskar et al. 2017 (arXiv 1609.04836), and two replies.
 
-Every function returns a new tidy DataFrame whose first columns are those of our own tables, network and dataset, so that
-they can be joined. **Printed** numbers stand in the paper's tables. **Digitized** numbers were
-read off the vector graphics of its figures and are approximate: accuracies to about 0.1 points. Spreads are standard deviations over five runs.
+Every function returns a new tidy DataFrame. Its first columns are those of our own tables, network and
+dataset, so that they can be joined. **Printed** numbers stand in the paper's tables. **Digitized** numbers
+were read off the vector graphics of its figures and are approximate: accuracies to about 0.1 points.
+Spreads are standard deviations over five runs.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ DISTANCE_RATIO = (3, 10)
 def table1() -> pd.DataFrame:
     """The six networks (Table 1 and appendix B, printed): network, dataset, samples, batch sizes, layers, parameters.
 
-    ``parameters`` counts weights, biases, and batch norm's scale and shift. C1 and C3 follow the authors' code, since the
-    stride printed in appendix B.3 gives another network. Large batches are a tenth of the data.
+    ``parameters`` counts weights, biases, and batch norm's scale and shift. C1 and C3 follow the authors'
+    code, since the stride printed in appendix B.3 gives another network. Large batches are a tenth of the data.
 
     >>> table1().set_index("network").parameters.to_dict()["F1"]
     1462794
@@ -49,7 +50,16 @@ def table1() -> pd.DataFrame:
         ("C3", 50_000, 10_000, 100, 256, 5_000, shallow, 1_775_204),
         ("C4", 50_000, 10_000, 100, 256, 5_000, deep, 15_038_116),
     ]
-    columns = ["network", "train_size", "test_size", "classes", "small_batch", "large_batch", "layers", "parameters"]
+    columns = [
+        "network",
+        "train_size",
+        "test_size",
+        "classes",
+        "small_batch",
+        "large_batch",
+        "layers",
+        "parameters",
+    ]
     return _with_datasets(pd.DataFrame(rows, columns=columns))
 
 
@@ -60,48 +70,66 @@ def _with_datasets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def table2() -> pd.DataFrame:
-    """Accuracy of small and large batches (Table 2, printed, percent): network, dataset, batch (SB, LB), split, mean, std.
+    """Accuracy of small and large batches (Table 2, printed, percent).
+
+    Columns: network, dataset, batch (SB, LB), split, mean, std.
 
     >>> t = table2()
     >>> t[(t.network == "F1") & (t.split == "test")]["mean"].tolist()            # SB, LB
     [98.03, 97.81]
     """
     published = {  # train SB, train LB, test SB, test LB
-        "F1": [(99.66, .05), (99.92, .01), (98.03, .07), (97.81, .07)],
-        "F2": [(99.99, .03), (98.35, 2.08), (64.02, .2), (59.45, 1.05)],
-        "C1": [(99.89, .02), (99.66, .2), (80.04, .12), (77.26, .42)],
-        "C2": [(99.99, .04), (99.99, .01), (89.24, .12), (87.26, .07)],
-        "C3": [(99.56, .44), (99.88, .30), (49.58, .39), (46.45, .43)],
-        "C4": [(99.10, 1.23), (99.57, 1.84), (63.08, .5), (57.81, .17)],
+        "F1": [(99.66, 0.05), (99.92, 0.01), (98.03, 0.07), (97.81, 0.07)],
+        "F2": [(99.99, 0.03), (98.35, 2.08), (64.02, 0.2), (59.45, 1.05)],
+        "C1": [(99.89, 0.02), (99.66, 0.2), (80.04, 0.12), (77.26, 0.42)],
+        "C2": [(99.99, 0.04), (99.99, 0.01), (89.24, 0.12), (87.26, 0.07)],
+        "C3": [(99.56, 0.44), (99.88, 0.30), (49.58, 0.39), (46.45, 0.43)],
+        "C4": [(99.10, 1.23), (99.57, 1.84), (63.08, 0.5), (57.81, 0.17)],
     }
     columns = [("train", "SB"), ("train", "LB"), ("test", "SB"), ("test", "LB")]
-    return _with_datasets(pd.DataFrame([
-        {"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
-        for network, row in published.items() for (split, batch), (mean, std) in zip(columns, row)]))
+    return _with_datasets(
+        pd.DataFrame(
+            [
+                {"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
+                for network, row in published.items()
+                for (split, batch), (mean, std) in zip(columns, row)
+            ]
+        )
+    )
 
 
 def _sharpness(published: dict) -> pd.DataFrame:
     columns = [("SB", 1e-3), ("LB", 1e-3), ("SB", 5e-4), ("LB", 5e-4)]
-    return _with_datasets(pd.DataFrame([
-        {"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
-        for network, row in published.items() for (batch, epsilon), (mean, std) in zip(columns, row)]))
+    return _with_datasets(
+        pd.DataFrame(
+            [
+                {"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
+                for network, row in published.items()
+                for (batch, epsilon), (mean, std) in zip(columns, row)
+            ]
+        )
+    )
 
 
 def table3() -> pd.DataFrame:
-    """Sharpness in full space (Table 3, printed, percent, Metric 2.1): network, dataset, batch (SB, LB), epsilon, mean, std.
+    """Sharpness in full space (Table 3, printed, percent, Metric 2.1).
+
+    Columns: network, dataset, batch (SB, LB), epsilon, mean, std.
 
     >>> t = table3().query("network == 'C1' and epsilon == 1e-3").set_index("batch")["mean"]
     >>> round(t["LB"] / t["SB"])                                                  # compare ratios, not values
     25
     """
-    return _sharpness({
-        "F1": [(1.23, .83), (205.14, 69.52), (.61, .27), (42.90, 17.14)],
-        "F2": [(1.39, .02), (310.64, 38.46), (.90, .05), (93.15, 6.81)],
-        "C1": [(28.58, 3.13), (707.23, 43.04), (7.08, .88), (227.31, 23.23)],
-        "C2": [(8.68, 1.32), (925.32, 38.29), (2.07, .86), (175.31, 18.28)],
-        "C3": [(29.85, 5.98), (258.75, 8.96), (8.56, .99), (105.11, 13.22)],
-        "C4": [(12.83, 3.84), (421.84, 36.97), (4.07, .87), (109.35, 16.57)],
-    })
+    return _sharpness(
+        {
+            "F1": [(1.23, 0.83), (205.14, 69.52), (0.61, 0.27), (42.90, 17.14)],
+            "F2": [(1.39, 0.02), (310.64, 38.46), (0.90, 0.05), (93.15, 6.81)],
+            "C1": [(28.58, 3.13), (707.23, 43.04), (7.08, 0.88), (227.31, 23.23)],
+            "C2": [(8.68, 1.32), (925.32, 38.29), (2.07, 0.86), (175.31, 18.28)],
+            "C3": [(29.85, 5.98), (258.75, 8.96), (8.56, 0.99), (105.11, 13.22)],
+            "C4": [(12.83, 3.84), (421.84, 36.97), (4.07, 0.87), (109.35, 16.57)],
+        }
+    )
 
 
 def table4() -> pd.DataFrame:
@@ -110,21 +138,24 @@ def table4() -> pd.DataFrame:
     >>> table4().query("network == 'F1' and batch == 'LB'")["mean"].tolist()      # hardly moves with epsilon
     [9.22, 9.17]
     """
-    return _sharpness({
-        "F1": [(.11, .00), (9.22, .56), (.05, .00), (9.17, .14)],
-        "F2": [(.29, .02), (23.63, .54), (.05, .00), (6.28, .19)],
-        "C1": [(2.18, .23), (137.25, 21.60), (.71, .15), (29.50, 7.48)],
-        "C2": [(.95, .34), (25.09, 2.61), (.31, .08), (5.82, .52)],
-        "C3": [(17.02, 2.20), (236.03, 31.26), (4.03, 1.45), (86.96, 27.39)],
-        "C4": [(6.05, 1.13), (72.99, 10.96), (1.89, .33), (19.85, 4.12)],
-    })
+    return _sharpness(
+        {
+            "F1": [(0.11, 0.00), (9.22, 0.56), (0.05, 0.00), (9.17, 0.14)],
+            "F2": [(0.29, 0.02), (23.63, 0.54), (0.05, 0.00), (6.28, 0.19)],
+            "C1": [(2.18, 0.23), (137.25, 21.60), (0.71, 0.15), (29.50, 7.48)],
+            "C2": [(0.95, 0.34), (25.09, 2.61), (0.31, 0.08), (5.82, 0.52)],
+            "C3": [(17.02, 2.20), (236.03, 31.26), (4.03, 1.45), (86.96, 27.39)],
+            "C4": [(6.05, 1.13), (72.99, 10.96), (1.89, 0.33), (19.85, 4.12)],
+        }
+    )
 
 
 def appendix_e() -> pd.DataFrame:
     """Attempts to rescue large batches (appendix E, printed, percent).
 
-    Columns: network; dataset; remedy (augmented, conservative); batch (SB, LB); quantity (test_accuracy, sharpness); epsilon,
-    NaN for accuracies; mean; std. Sharpness is given for LB only, augmentation for the convolutional networks only.
+    Columns: network; dataset; remedy (augmented, conservative); batch (SB, LB); quantity (test_accuracy,
+    sharpness); epsilon, NaN for accuracies; mean; std. Sharpness is given for LB only, augmentation for
+    the convolutional networks only.
     *Augmented* is flips, rotations up to 10 degrees and shifts up to a fifth of the size. *Conservative* is
     lambda = 1e-3 and three ADAM steps a batch. Augmented C2 and C4 LB and conservative F1 LB beat SB, still sharp.
 
@@ -133,26 +164,42 @@ def appendix_e() -> pd.DataFrame:
     {'SB': 89.82, 'LB': 90.26}
     """
     augmented = {  # accuracy SB, accuracy LB, LB's sharpness at 1e-3 and 5e-4
-        "C1": [(83.63, .14), (82.50, .67), (231.77, 30.50), (45.89, 3.83)],
-        "C2": [(89.82, .12), (90.26, 1.15), (468.65, 47.86), (105.22, 19.57)],
-        "C3": [(54.55, .44), (53.03, .33), (103.68, 11.93), (37.67, 3.46)],
-        "C4": [(63.05, .5), (65.88, .13), (271.06, 29.69), (45.31, 5.93)],
+        "C1": [(83.63, 0.14), (82.50, 0.67), (231.77, 30.50), (45.89, 3.83)],
+        "C2": [(89.82, 0.12), (90.26, 1.15), (468.65, 47.86), (105.22, 19.57)],
+        "C3": [(54.55, 0.44), (53.03, 0.33), (103.68, 11.93), (37.67, 3.46)],
+        "C4": [(63.05, 0.5), (65.88, 0.13), (271.06, 29.69), (45.31, 5.93)],
     }
     conservative = {  # LB: accuracy, sharpness at 1e-3 and 5e-4
-        "F1": [(98.12, .01), (232.25, 63.81), (46.02, 12.58)],
+        "F1": [(98.12, 0.01), (232.25, 63.81), (46.02, 12.58)],
         "F2": [(61.94, 1.10), (928.40, 51.63), (190.77, 25.33)],
-        "C1": [(78.41, .22), (520.34, 34.91), (171.19, 15.13)],
-        "C2": [(88.495, .63), (632.01, 208.01), (108.88, 47.36)],
-        "C3": [(45.98, .54), (337.92, 33.09), (110.69, 3.88)],
-        "C4": [(62.51, .67), (354.94, 20.23), (68.76, 16.29)],
+        "C1": [(78.41, 0.22), (520.34, 34.91), (171.19, 15.13)],
+        "C2": [(88.495, 0.63), (632.01, 208.01), (108.88, 47.36)],
+        "C3": [(45.98, 0.54), (337.92, 33.09), (110.69, 3.88)],
+        "C4": [(62.51, 0.67), (354.94, 20.23), (68.76, 16.29)],
     }
     large = [("LB", "test_accuracy", None), ("LB", "sharpness", 1e-3), ("LB", "sharpness", 5e-4)]
-    tables = [("augmented", augmented, [("SB", "test_accuracy", None), *large]), ("conservative", conservative, large)]
-    return _with_datasets(pd.DataFrame([
-        {"network": network, "remedy": remedy, "batch": batch, "quantity": quantity, "epsilon": epsilon, "mean": mean,
-         "std": std}
-        for remedy, published, columns in tables for network, row in published.items()
-        for (batch, quantity, epsilon), (mean, std) in zip(columns, row)]).astype({"epsilon": float}))
+    tables = [
+        ("augmented", augmented, [("SB", "test_accuracy", None), *large]),
+        ("conservative", conservative, large),
+    ]
+    return _with_datasets(
+        pd.DataFrame(
+            [
+                {
+                    "network": network,
+                    "remedy": remedy,
+                    "batch": batch,
+                    "quantity": quantity,
+                    "epsilon": epsilon,
+                    "mean": mean,
+                    "std": std,
+                }
+                for remedy, published, columns in tables
+                for network, row in published.items()
+                for (batch, quantity, epsilon), (mean, std) in zip(columns, row)
+            ]
+        ).astype({"epsilon": float})
+    )
 
 
 # -- figures, digitized --------------------------------------------------------------------------------------------
@@ -160,22 +207,34 @@ def appendix_e() -> pd.DataFrame:
 #: What runs along each figure's horizontal axis.
 AXES = {2: "epoch", 3: "alpha", 4: "batch_size", 5: "epoch", 6: "loss"}
 _POINTS = {  # Figures 4 and 6: a few points of C1's curves, {(figure, network, name): (x, value)}
-    (4, "C1", "test_accuracy"): ([100, 256, 500, 1000, 2000, 5000], [79.1, 79.2, 78.0, 77.8, 76.8, 75.7]),
+    (4, "C1", "test_accuracy"): (
+        [100, 256, 500, 1000, 2000, 5000],
+        [79.1, 79.2, 78.0, 77.8, 76.8, 75.7],
+    ),
     (4, "C1", "sharpness_1e-3"): ([100, 256, 500, 1000, 2000, 5000], [4, 14, 54, 205, 515, 631]),
-    (6, "C1", "SB_sharpness_1e-3"): ([1.19, .18, .03], [68, 32, 5]),
-    (6, "C1", "LB_sharpness_1e-3"): ([1.79, .53, .04], [50, 302, 760]),
+    (6, "C1", "SB_sharpness_1e-3"): ([1.19, 0.18, 0.03], [68, 32, 5]),
+    (6, "C1", "LB_sharpness_1e-3"): ([1.79, 0.53, 0.04], [50, 302, 760]),
 }
 _NAMES = {  # names in the file -> names here
-    "train_acc": "train_accuracy", "test_acc": "test_accuracy", "SB_train": "SB_train_accuracy",
-    "LB_train": "LB_train_accuracy", "SB_test": "SB_test_accuracy", "LB_test": "LB_test_accuracy",
+    "train_acc": "train_accuracy",
+    "test_acc": "test_accuracy",
+    "SB_train": "SB_train_accuracy",
+    "LB_train": "LB_train_accuracy",
+    "SB_test": "SB_test_accuracy",
+    "LB_test": "LB_test_accuracy",
     "piggyback_test": "LB_test_accuracy",  # accuracy of the LB run that starts from the SB iterate
-    "sharp_1e-3": "sharpness_1e-3", "sharp_5e-4": "sharpness_5e-4",
+    "sharp_1e-3": "sharpness_1e-3",
+    "sharp_5e-4": "sharpness_5e-4",
 }
 
 
 @functools.cache
 def _file() -> dict:
-    return json.loads((resources.files("labsupport") / "results" / "paper-figures.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (resources.files("labsupport") / "results" / "paper-figures.json").read_text(
+            encoding="utf-8"
+        )
+    )
 
 
 @functools.cache
@@ -209,8 +268,13 @@ def figure(number: int) -> pd.DataFrame:
     [14.0]
     """
     choose("digitized figure", number, AXES)
-    rows = [pd.DataFrame({"network": network, "name": name, AXES[number]: x, "value": [float(v) for v in value]})
-            for (its, network, name), (x, value) in _curves().items() if its == number]
+    rows = [
+        pd.DataFrame(
+            {"network": network, "name": name, AXES[number]: x, "value": [float(v) for v in value]}
+        )
+        for (its, network, name), (x, value) in _curves().items()
+        if its == number
+    ]
     return _with_datasets(pd.concat(rows, ignore_index=True))
 
 
@@ -236,30 +300,46 @@ def curve(number: int, network: str, name: str) -> pd.DataFrame:
 
 
 def hoffer() -> pd.DataFrame:
-    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better": network, dataset, method, value.
+    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better".
 
-    The networks are Keskar's. Methods, each added to the one before: SB; LB; +LR, the rate times sqrt(B_LB / B_SB); +GBN,
-    ghost batch norm of 128 samples; +RA, regime adaptation, as many updates as SB.
+    Columns: network, dataset, method, value. The networks are Keskar's. Methods, each added to the one
+    before: SB; LB; +LR, the rate times sqrt(B_LB / B_SB); +GBN, ghost batch norm of 128 samples; +RA,
+    regime adaptation, as many updates as SB.
 
     >>> hoffer().query("network == 'C1'").set_index("method")["value"].to_dict()["+RA"]
     88.2
     """
-    published = {"F1": [98.27, 97.05, 97.55, 97.60, 98.53], "C1": [87.80, 83.95, 86.15, 86.4, 88.20],
-                 "C3": [61.25, 51.50, 57.38, 57.5, 63.20]}
+    published = {
+        "F1": [98.27, 97.05, 97.55, 97.60, 98.53],
+        "C1": [87.80, 83.95, 86.15, 86.4, 88.20],
+        "C3": [61.25, 51.50, 57.38, 57.5, 63.20],
+    }
     methods = ["SB", "LB", "+LR", "+GBN", "+RA"]
-    return _with_datasets(pd.DataFrame([
-        {"network": network, "method": method, "value": value}
-        for network, row in published.items() for method, value in zip(methods, row)]))
+    return _with_datasets(
+        pd.DataFrame(
+            [
+                {"network": network, "method": method, "value": value}
+                for network, row in published.items()
+                for method, value in zip(methods, row)
+            ]
+        )
+    )
 
 
 def goyal() -> pd.DataFrame:
     """ImageNet error of ResNet-50 (percent, printed) in Goyal et al. 2017: batch_size, method, mean, std.
 
-    Warm-up is gradual, over 5 epochs; both large-batch runs scale the rate linearly. The std without warm-up is NaN here.
+    Warm-up is gradual, over 5 epochs; both large-batch runs scale the rate linearly. The std without
+    warm-up is NaN here.
 
     >>> goyal().set_index("method")["mean"].to_dict()["linear scaling, gradual warm-up"]
     23.74
     """
-    return pd.DataFrame({"batch_size": [256, 8192, 8192],
-                         "method": ["baseline", "linear scaling, gradual warm-up", "linear scaling, no warm-up"],
-                         "mean": [23.60, 23.74, 24.84], "std": [.12, .09, float("nan")]})
+    return pd.DataFrame(
+        {
+            "batch_size": [256, 8192, 8192],
+            "method": ["baseline", "linear scaling, gradual warm-up", "linear scaling, no warm-up"],
+            "mean": [23.60, 23.74, 24.84],
+            "std": [0.12, 0.09, float("nan")],
+        }
+    )

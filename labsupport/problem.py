@@ -1,4 +1,7 @@
-"""A problem says which f: a network, a data set, and how much of it. What is trained, measured and stored carries its problem."""
+"""A problem says which f: a network, a data set, and how much of it.
+
+What is trained, measured and stored carries its problem.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -56,19 +60,22 @@ class Problem:
     train_size: int | None = None
 
     def __post_init__(self):
-        if not isinstance(self.network, nn.Module):
-            if not isinstance(self.network, str):
-                raise TypeError(
-                    f"network is {shown(self.network)}; a torch module is needed, or a name: {', '.join(networks.REGISTRY)}."
-                )
-            choose("network", self.network, networks.REGISTRY)
-        if not isinstance(self.dataset, Dataset):
-            if not isinstance(self.dataset, str):
-                raise TypeError(
-                    f"dataset is {shown(self.dataset)}; a data.Dataset is needed (your own data: Dataset.of), or a name: "
-                    f"{', '.join(data.NAMES)}."
-                )
-            choose("data set", self.dataset, data.NAMES)
+        network: Any = self.network
+        if isinstance(network, str):
+            choose("network", network, networks.REGISTRY)
+        elif not isinstance(network, nn.Module):
+            known = ", ".join(networks.REGISTRY)
+            raise TypeError(
+                f"network is {shown(network)}; a torch module is needed, or a name: {known}."
+            )
+        dataset: Any = self.dataset
+        if isinstance(dataset, str):
+            choose("data set", dataset, data.NAMES)
+        elif not isinstance(dataset, Dataset):
+            raise TypeError(
+                f"dataset is {shown(dataset)}; a data.Dataset is needed (your own data: "
+                f"Dataset.of), or a name: {', '.join(data.NAMES)}."
+            )
         if self.train_size is not None:
             object.__setattr__(self, "train_size", self._checked_size())
 
@@ -111,12 +118,18 @@ class Problem:
         choose("split", split, SPLITS)
         loaded = self.load(device)
         inputs, labels = getattr(loaded, f"x_{split}"), getattr(loaded, f"y_{split}")
-        return Objective(self.build(), inputs, labels, chunk=chunk, statistics=statistics, loss=loss)
+        return Objective(
+            self.build(), inputs, labels, chunk=chunk, statistics=statistics, loss=loss
+        )
 
     @property
     def num_classes(self) -> int:
         """How many classes the data have, known without loading them."""
-        return data.CLASSES[self.dataset] if isinstance(self.dataset, str) else self.dataset.num_classes
+        return (
+            data.CLASSES[self.dataset]
+            if isinstance(self.dataset, str)
+            else self.dataset.num_classes
+        )
 
     # -- what it is called, and what it is ----------------------------------------------------------
 
@@ -128,7 +141,10 @@ class Problem:
         {'network': 'F1', 'dataset': 'mnist'}
         """
         network = self.network if isinstance(self.network, str) else type(self.network).__name__
-        return {"network": network, "dataset": self.dataset if isinstance(self.dataset, str) else self.dataset.name}
+        return {
+            "network": network,
+            "dataset": self.dataset if isinstance(self.dataset, str) else self.dataset.name,
+        }
 
     @property
     def key(self) -> tuple[str, str]:
@@ -143,7 +159,11 @@ class Problem:
 
     def _identity(self) -> tuple:
         network = self.network if isinstance(self.network, str) else id(self.network)
-        return (network, self.dataset if isinstance(self.dataset, str) else self.dataset.key, self.train_size)
+        return (
+            network,
+            self.dataset if isinstance(self.dataset, str) else self.dataset.key,
+            self.train_size,
+        )
 
     def __eq__(self, other) -> bool:
         if not isinstance(other, Problem):
@@ -169,7 +189,9 @@ def _kept(name: str, train_size: int | None, device: torch.device) -> Dataset:
     place = (name, train_size, str(device), data.stamp(name))
     with _lock:
         found = _loaded.pop(place, None)
-        if found is None or found[0].key != found[1]:  # nobody has loaded it, or somebody changed it in place
+        if (
+            found is None or found[0].key != found[1]
+        ):  # nobody has loaded it, or somebody changed it in place
             dataset = data.load(name, device=device, train_size=train_size)
             found = (dataset, dataset.key)
             place = (*place[:3], data.stamp(name))  # it may have been fetched just now

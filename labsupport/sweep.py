@@ -15,6 +15,7 @@ from labsupport import cache, device, training
 from labsupport.cache import remember, surroundings
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
+from labsupport.settings import environment
 from labsupport.training import Runs
 
 
@@ -65,7 +66,7 @@ def _side_by_side(function, jobs: list[tuple], workers: int) -> None:
 def _quiet(function, job, around) -> None:
     parent, folder, switches = around
     _end_with(parent)
-    os.environ["LABSUPPORT_STORE"] = folder
+    environment.use_store(folder)
     if surroundings.switches() == switches:  # else its result would have another name, and the caller computes its own
         function(*job)
 

@@ -12,7 +12,16 @@ from labsupport.errors import UnknownName
 
 @pytest.mark.parametrize(
     "value",
-    [3, 3.0, np.int64(3), np.uint8(3), np.float32(3), torch.tensor(3), np.array(3), fractions.Fraction(3)],
+    [
+        3,
+        3.0,
+        np.int64(3),
+        np.uint8(3),
+        np.float32(3),
+        torch.tensor(3),
+        np.array(3),
+        fractions.Fraction(3),
+    ],
 )
 def test_whole_numbers_of_any_kind_are_whole_numbers(value):
     found = arguments.whole_number("steps", value, least=1, most=3)
@@ -36,7 +45,10 @@ def test_whole_numbers_of_any_kind_are_whole_numbers(value):
     ],
 )
 def test_what_is_no_whole_number_is_refused_in_one_sentence(value, shown):
-    with pytest.raises((TypeError, ValueError), match=f"^steps is {shown}; a whole number of at least 1 is needed.$"):
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=f"^steps is {shown}; a whole number of at least 1 is needed.$",
+    ):
         arguments.whole_number("steps", value, least=1)
 
 
@@ -53,35 +65,51 @@ def test_a_whole_number_outside_its_range(limits, possible):
         arguments.whole_number("steps", 3, hint="Look it up.", **limits)
 
 
-@pytest.mark.parametrize("value", [0.5, np.float32(0.5), torch.tensor(0.5), fractions.Fraction(1, 2)])
+@pytest.mark.parametrize(
+    "value", [0.5, np.float32(0.5), torch.tensor(0.5), fractions.Fraction(1, 2)]
+)
 def test_numbers_of_any_kind_are_numbers(value):
     assert arguments.positive("rate", value) == 0.5
     assert type(arguments.fraction("share", value)) is float
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "1e-3", None, True, [1], 0, -1])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), -float("inf"), "1e-3", None, True, [1], 0, -1]
+)
 def test_what_is_no_positive_number(value):
-    with pytest.raises((TypeError, ValueError), match="^rate is .*; a finite number above 0 is needed.$"):
+    with pytest.raises(
+        (TypeError, ValueError), match="^rate is .*; a finite number above 0 is needed.$"
+    ):
         arguments.positive("rate", value)
 
 
 def test_limits_that_are_possible_themselves_and_limits_that_are_not():
     assert arguments.number("momentum", 0, least=0) == 0
     assert arguments.fraction("share", 1) == 1
-    with pytest.raises(ValueError, match="momentum is 1; a finite number of at least 0 and below 1 is needed."):
+    with pytest.raises(
+        ValueError, match="momentum is 1; a finite number of at least 0 and below 1 is needed."
+    ):
         arguments.number("momentum", 1, least=0, below=1)
-    with pytest.raises(ValueError, match="share is 1.5; a finite number of at least 0 and of at most 1 is needed."):
+    with pytest.raises(
+        ValueError, match="share is 1.5; a finite number of at least 0 and of at most 1 is needed."
+    ):
         arguments.fraction("share", 1.5)
 
 
 def test_truth_values_are_pythons_or_numpys():
-    assert arguments.boolean("signed", True) is True and arguments.boolean("signed", np.False_) is False
+    assert (
+        arguments.boolean("signed", True) is True
+        and arguments.boolean("signed", np.False_) is False
+    )
     for value in (0, 1, "yes", None):
         with pytest.raises(TypeError, match="signed is .*; True or False is needed."):
             arguments.boolean("signed", value)
 
 
-@pytest.mark.parametrize("value", [[0, 4], (0, 4), np.array([0, 4]), torch.tensor([0, 4]), range(0, 8, 4), {0: 1, 4: 1}.keys()])
+@pytest.mark.parametrize(
+    "value",
+    [[0, 4], (0, 4), np.array([0, 4]), torch.tensor([0, 4]), range(0, 8, 4), {0: 1, 4: 1}.keys()],
+)
 def test_seeds_in_any_list(value):
     assert arguments.seeds(value) == (0, 4)
 

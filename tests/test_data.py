@@ -7,7 +7,6 @@ import torch
 from labsupport import data
 from labsupport.errors import UnknownName
 
-
 # -- MNIST-1D ------------------------------------------------------------------------------------------------------
 
 
@@ -18,10 +17,17 @@ def test_mnist1d_is_the_packages_own_data_shuffled():
     args.num_samples, args.train_split = 14_000, 4_000 / 14_000
     made = make_dataset(args)
     got = data.load("mnist1d", device="cpu")
-    assert got.x_train.shape == (4000, 40) and got.x_test.shape == (10_000, 40) and got.num_classes == 10
+    assert (
+        got.x_train.shape == (4000, 40)
+        and got.x_test.shape == (10_000, 40)
+        and got.num_classes == 10
+    )
     assert got.x_train.dtype == torch.float32 and got.y_train.dtype == torch.int64
     order = np.random.default_rng([0, False]).permutation(4000)
-    assert np.allclose(got.x_train, made["x"][order], atol=1e-6) and (got.y_train.numpy() == made["y"][order]).all()
+    assert (
+        np.allclose(got.x_train, made["x"][order], atol=1e-6)
+        and (got.y_train.numpy() == made["y"][order]).all()
+    )
 
 
 def test_loading_twice_gives_the_same_and_another_seed_other_data():
@@ -49,13 +55,14 @@ def test_a_part_is_the_beginning_of_the_whole():
 def test_every_chunk_is_a_fair_sample_of_the_classes():
     labels = data.load("mnist1d").y_train
     for chunk in labels.split(500):
-        assert 25 < chunk.bincount(minlength=10).min() and chunk.bincount().max() < 80
+        assert chunk.bincount(minlength=10).min() > 25 and chunk.bincount().max() < 80
 
 
 @pytest.mark.parametrize("size", [0, -1, 4001])
 def test_a_part_that_cannot_be(size):
     with pytest.raises(
-        ValueError, match=f"train_size is {size}; MNIST-1D has 4,000 training samples, so give 1 to 4000"
+        ValueError,
+        match=f"train_size is {size}; MNIST-1D has 4,000 training samples, so give 1 to 4000",
     ):
         data.load("mnist1d", train_size=size)
 

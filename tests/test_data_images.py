@@ -44,8 +44,21 @@ def test_mnist():
     got = data.load("mnist", device="cpu")
     assert got.x_train.shape == (60_000, 1, 28, 28) and got.x_test.shape == (10_000, 1, 28, 28)
     assert got.x_train.min() == 0 and got.x_train.max() == 1
-    assert float(got.x_train.mean()) == pytest.approx(0.1307, abs=1e-4)  # known to everyone who has normalized it
-    assert got.y_train.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert float(got.x_train.mean()) == pytest.approx(
+        0.1307, abs=1e-4
+    )  # known to everyone who has normalized it
+    assert got.y_train.bincount().tolist() == [
+        5923,
+        6742,
+        5958,
+        6131,
+        5842,
+        5421,
+        5918,
+        6265,
+        5851,
+        5949,
+    ]
     assert got.edition == "MNIST"
 
 
@@ -67,19 +80,27 @@ def test_fashion_mnist():
     assert got.y_test.bincount().tolist() == [1000] * 10
 
 
-def test_fashion_mnist_is_taken_from_the_systems_package_where_it_is_installed(monkeypatch, tmp_path):
+def test_fashion_mnist_is_taken_from_the_systems_package_where_it_is_installed(
+    monkeypatch, tmp_path
+):
     if not images.DEBIAN.is_dir():
         pytest.skip("dataset-fashion-mnist is not installed")
     monkeypatch.setenv("LABSUPPORT_DATA", str(tmp_path))
     assert data.available("fashion_mnist")
-    assert data.load("fashion_mnist", train_size=10).edition == "Fashion-MNIST" and os.listdir(tmp_path) == ["fashion_mnist.npz"]
+    assert data.load("fashion_mnist", train_size=10).edition == "Fashion-MNIST" and os.listdir(
+        tmp_path
+    ) == ["fashion_mnist.npz"]
 
 
 def test_cifar100():
     need("cifar100")
     arrays, edition = images.stored("cifar100")
-    assert np.bincount(arrays["y_train"]).tolist() == [500] * 100 and edition.startswith("CIFAR-100 (")
-    assert arrays["x_train"].mean((0, 2, 3)) / 255 == pytest.approx([0.507075, 0.486549, 0.440918], abs=1e-6)
+    assert np.bincount(arrays["y_train"]).tolist() == [500] * 100 and edition.startswith(
+        "CIFAR-100 ("
+    )
+    assert arrays["x_train"].mean((0, 2, 3)) / 255 == pytest.approx(
+        [0.507075, 0.486549, 0.440918], abs=1e-6
+    )
 
 
 # -- editions ------------------------------------------------------------------------------------------------------
@@ -93,7 +114,10 @@ def swapped(monkeypatch, tmp_path):
     monkeypatch.setenv("LABSUPPORT_DATA", str(tmp_path))
 
     def put(**changes):
-        data.save(tmp_path / "mnist.npz", arrays | {name: change(arrays) for name, change in changes.items()})
+        data.save(
+            tmp_path / "mnist.npz",
+            arrays | {name: change(arrays) for name, change in changes.items()},
+        )
         return data.load("mnist", device="cpu", train_size=6000)
 
     return put
@@ -108,7 +132,10 @@ def test_mnist_with_its_labels_rolled_or_black_test_images_is_named_as_not_mnist
         {"x_train": lambda a: a["x_train"] ^ np.uint8(1)},
     ]
     for change in changes:
-        with pytest.warns(UnknownEdition, match="mnist.npz holds no edition of MNIST that is known here .SHA-256 [0-9a-f]{12}"):
+        with pytest.warns(
+            UnknownEdition,
+            match="mnist.npz holds no edition of MNIST that is known here .SHA-256 [0-9a-f]{12}",
+        ):
             found = swapped(**change)
         assert found.edition == "MNIST (unknown edition)"
         keys.add(found.key)
@@ -139,7 +166,8 @@ def test_what_is_saved_is_what_is_loaded(tiny):
     got = data.load("cifar10", device="cpu")
     order = np.random.default_rng([0, False]).permutation(30)
     assert (
-        np.allclose(got.x_train, tiny["x_train"][order] / 255) and (got.y_train.numpy() == tiny["y_train"][order]).all()
+        np.allclose(got.x_train, tiny["x_train"][order] / 255)
+        and (got.y_train.numpy() == tiny["y_train"][order]).all()
     )
     assert os.listdir(data.folder()) == ["cifar10.npz"]
 
@@ -151,7 +179,8 @@ def test_a_truncated_file(tiny, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(
-        ValueError, match="cifar10.npz is truncated or altered and cannot be read.*Delete it and run again"
+        ValueError,
+        match="cifar10.npz is truncated or altered and cannot be read.*Delete it and run again",
     ):
         data.load("cifar10")
 
@@ -181,7 +210,10 @@ def test_no_archive_at_all(tiny):
             r"x_train is uint8 \(29, 3, 32, 32\); cifar10 has uint8 \(30, 3, 32, 32\)",
         ),
         (lambda a: a.update(x_test=a["x_test"].astype(np.float32)), "x_test is float32"),
-        (lambda a: a.update(y_train=a["y_train"] + 1), "y_train is not 30 int64 labels from 0 to 9"),
+        (
+            lambda a: a.update(y_train=a["y_train"] + 1),
+            "y_train is not 30 int64 labels from 0 to 9",
+        ),
         (lambda a: a.update(y_train=a["y_train"].astype(np.int32)), "y_train is not 30 int64"),
         (
             lambda a: a.update(y_test=np.array([None] * 20, dtype=object)),
@@ -201,9 +233,12 @@ def test_pixels_that_are_not_mnists_are_an_unknown_edition(monkeypatch, tmp_path
     monkeypatch.setitem(images.SHAPES, "mnist", (10, 10, (1, 28, 28), 10))
     pixels = np.zeros((10, 1, 28, 28), np.uint8)
     data.save(
-        tmp_path / "mnist.npz", {"x_train": pixels, "y_train": np.arange(10), "x_test": pixels, "y_test": np.arange(10)}
+        tmp_path / "mnist.npz",
+        {"x_train": pixels, "y_train": np.arange(10), "x_test": pixels, "y_test": np.arange(10)},
     )
-    with pytest.warns(UnknownEdition, match="mnist.npz holds no edition of MNIST that is known here"):
+    with pytest.warns(
+        UnknownEdition, match="mnist.npz holds no edition of MNIST that is known here"
+    ):
         assert data.load("mnist", device="cpu").edition == "MNIST (unknown edition)"
 
 
@@ -269,7 +304,14 @@ def host(monkeypatch, tmp_path):
     """A real server on this machine in the place of every data host; give it a function of each connection."""
     torchvision = pytest.importorskip("torchvision")
     monkeypatch.setenv("LABSUPPORT_DATA", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url, held = f"http://127.0.0.1:{server.getsockname()[1]}/", []
@@ -334,6 +376,10 @@ def test_without_torchvision(monkeypatch, tmp_path):
     import sys
 
     monkeypatch.setenv("LABSUPPORT_DATA", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "torchvision", None)  # what Python itself does with a module that is not there
-    with pytest.raises(DataUnavailable, match="needs torchvision to be fetched.*pip install torchvision"):
+    monkeypatch.setitem(
+        sys.modules, "torchvision", None
+    )  # what Python itself does with a module that is not there
+    with pytest.raises(
+        DataUnavailable, match="needs torchvision to be fetched.*pip install torchvision"
+    ):
         data.load("cifar100")

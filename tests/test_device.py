@@ -20,7 +20,9 @@ def test_a_misspelled_device():
         device.pick("gpu")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here, so asking for one is no mistake")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="a GPU is here, so asking for one is no mistake"
+)
 def test_a_gpu_that_is_not_there():
     with pytest.raises(ValueError, match="torch sees none here"):
         device.pick("cuda")

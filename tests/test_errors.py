@@ -11,9 +11,13 @@ def test_a_known_name_comes_back():
     assert choose("network", "F0", ["F0", "F1"]) == "F0"
 
 
-@pytest.mark.parametrize("given, meant", [("mnsit", "mnist"), ("MNIST", "mnist"), ("cifar-10", "cifar10")])
+@pytest.mark.parametrize(
+    "given, meant", [("mnsit", "mnist"), ("MNIST", "mnist"), ("cifar-10", "cifar10")]
+)
 def test_the_nearest_name_is_suggested(given, meant):
-    with pytest.raises(UnknownName, match=f"called '{given}'. Did you mean '{meant}'\\? Known: mnist, cifar10"):
+    with pytest.raises(
+        UnknownName, match=f"called '{given}'. Did you mean '{meant}'\\? Known: mnist, cifar10"
+    ):
         choose("data set", given, ["mnist", "cifar10"])
 
 
@@ -36,7 +40,9 @@ def test_names_may_be_numbers():
 
 @pytest.mark.parametrize("given", [torch.ones(2), np.array(["adam", "sgd"]), ["adam"] * 99, True])
 def test_what_is_no_name_is_shown_short(given):
-    with pytest.raises(UnknownName, match="^No optimizer is called [^\n]{1,60}. Known: adam, sgd.$"):
+    with pytest.raises(
+        UnknownName, match="^No optimizer is called [^\n]{1,60}. Known: adam, sgd.$"
+    ):
         choose("optimizer", given, ["adam", "sgd"])
 
 

@@ -18,15 +18,34 @@ def test_every_table_has_all_six_networks_and_no_holes():
 
 
 def test_every_table_can_be_joined_with_ours_by_network_and_data_set():
-    tables = [paper.table1(), paper.table2(), paper.table3(), paper.table4(), paper.appendix_e(), paper.hoffer(), paper.figure(3)]
+    tables = [
+        paper.table1(),
+        paper.table2(),
+        paper.table3(),
+        paper.table4(),
+        paper.appendix_e(),
+        paper.hoffer(),
+        paper.figure(3),
+    ]
     for table in tables:
-        assert table.columns[:2].tolist() == ["network", "dataset"] and set(table.dataset) <= set(data.NAMES)
+        assert table.columns[:2].tolist() == ["network", "dataset"] and set(table.dataset) <= set(
+            data.NAMES
+        )
         for network, found in table.groupby("network"):
             assert found.dataset.unique().tolist() == [networks.REGISTRY[network].dataset]
 
 
 def test_a_table_of_ours_joined_with_table_3_stands_beside_the_published_value():
-    ours = pd.DataFrame([{**Problem("C1", "cifar10", 10_000).names, "batch": "LB", "epsilon": 1e-3, "sharpness": 500.0}])
+    ours = pd.DataFrame(
+        [
+            {
+                **Problem("C1", "cifar10", 10_000).names,
+                "batch": "LB",
+                "epsilon": 1e-3,
+                "sharpness": 500.0,
+            }
+        ]
+    )
     beside = ours.merge(paper.table3(), on=["network", "dataset", "batch", "epsilon"])
     assert beside["mean"].tolist() == [707.23] and beside.sharpness.tolist() == [500.0]
 
@@ -41,15 +60,24 @@ def test_a_table_of_ours_joined_with_table_3_stands_beside_the_published_value()
     ],
 )
 def test_table2(network, split, batch, mean, std):
-    row = paper.table2().query("network == @network and split == @split and batch == @batch").iloc[0]
+    row = (
+        paper.table2().query("network == @network and split == @split and batch == @batch").iloc[0]
+    )
     assert (row["mean"], row["std"]) == (mean, std)
 
 
 def test_table2_says_that_large_batches_fit_the_training_set_better_on_three_and_tie_on_one():
     """So what small batches win is test accuracy."""
-    wide = paper.table2().pivot(index=["network", "split"], columns="batch", values="mean").reset_index()
+    wide = (
+        paper.table2()
+        .pivot(index=["network", "split"], columns="batch", values="mean")
+        .reset_index()
+    )
     train = wide[wide.split == "train"].set_index("network")
-    assert set(train.index[train.LB > train.SB]) == {"F1", "C3", "C4"} and train.LB["C2"] == train.SB["C2"]
+    assert (
+        set(train.index[train.LB > train.SB]) == {"F1", "C3", "C4"}
+        and train.LB["C2"] == train.SB["C2"]
+    )
     test = wide[wide.split == "test"]
     assert (test.SB > test.LB).all()
 
@@ -69,9 +97,14 @@ def test_ratios_of_sharpness_at_the_wider_box(table, ratios):
 
 def test_ratios_of_the_two_boxes_are_no_parabola():
     wide = paper.table3().pivot(index=["network", "batch"], columns="epsilon", values="mean")
-    both = [wide, paper.table4().pivot(index=["network", "batch"], columns="epsilon", values="mean")]
+    both = [
+        wide,
+        paper.table4().pivot(index=["network", "batch"], columns="epsilon", values="mean"),
+    ]
     found = np.concatenate([(table[1e-3] / table[5e-4]).to_numpy() for table in both])
-    assert found.min() == pytest.approx(1.01, abs=0.01) and found.max() == pytest.approx(5.8, abs=0.01)
+    assert found.min() == pytest.approx(1.01, abs=0.01) and found.max() == pytest.approx(
+        5.8, abs=0.01
+    )
 
 
 def test_appendix_e():
@@ -102,13 +135,27 @@ def test_figure_3_at_both_ends(network, sb, lb):
 
 @pytest.mark.parametrize("network, sb, lb", [("F2", 64.7, 60.8), ("C1", 80.3, 77.1)])
 def test_figure_2_at_its_end(network, sb, lb):
-    last = [paper.curve(2, network, f"{batch}_test_accuracy").set_index("epoch").value[99] for batch in ("SB", "LB")]
+    last = [
+        paper.curve(2, network, f"{batch}_test_accuracy").set_index("epoch").value[99]
+        for batch in ("SB", "LB")
+    ]
     assert last == pytest.approx([sb, lb], abs=0.06)
 
 
 def test_figure_4_and_6_are_the_dossiers_points():
-    assert paper.curve(4, "C1", "test_accuracy").value.tolist() == [79.1, 79.2, 78.0, 77.8, 76.8, 75.7]
-    assert paper.curve(6, "C1", "LB_sharpness_1e-3").values.tolist() == [[1.79, 50], [0.53, 302], [0.04, 760]]
+    assert paper.curve(4, "C1", "test_accuracy").value.tolist() == [
+        79.1,
+        79.2,
+        78.0,
+        77.8,
+        76.8,
+        75.7,
+    ]
+    assert paper.curve(6, "C1", "LB_sharpness_1e-3").values.tolist() == [
+        [1.79, 50],
+        [0.53, 302],
+        [0.04, 760],
+    ]
 
 
 def test_figure_5_falls_from_532():
@@ -120,7 +167,11 @@ def test_figure_5_falls_from_532():
 
 
 def test_every_curve_of_the_file_can_be_had():
-    stored = json.loads((resources.files("labsupport") / "results" / "paper-figures.json").read_text(encoding="utf-8"))
+    stored = json.loads(
+        (resources.files("labsupport") / "results" / "paper-figures.json").read_text(
+            encoding="utf-8"
+        )
+    )
     count = sum(len(paper.figure(number).groupby(["network", "name"])) for number in (2, 3, 5))
     assert count == len(stored) - 1
     assert "digitised" in paper.about() and paper.figure(3).notna().all().all()

@@ -19,7 +19,9 @@ def forgotten(monkeypatch):
     """Nothing is loaded yet; and the number of loads from now on."""
     monkeypatch.setattr(problem, "_loaded", type(problem._loaded)())
     calls, load = [], data.load
-    monkeypatch.setattr(data, "load", lambda *args, **kwargs: calls.append(args) or load(*args, **kwargs))
+    monkeypatch.setattr(
+        data, "load", lambda *args, **kwargs: calls.append(args) or load(*args, **kwargs)
+    )
     return calls
 
 
@@ -51,7 +53,9 @@ def test_a_network_has_an_output_for_each_class_of_its_data_without_loading_them
     assert Problem("F2", "fsdd").build()[-1].out_features == 50
     assert Problem("F2", "timit").build()[-1].out_features == 61
     assert Problem("C1", "cifar100").build()[-1].out_features == 100
-    assert Problem("F0", dataclasses.replace(small(), num_classes=12)).build()[-1].out_features == 12
+    assert (
+        Problem("F0", dataclasses.replace(small(), num_classes=12)).build()[-1].out_features == 12
+    )
     assert forgotten == []
 
 
@@ -65,7 +69,11 @@ def test_data_of_ones_own_are_cut_too():
 @pytest.mark.parametrize("size", [100, 100.0, np.int64(100), torch.tensor(100)])
 def test_a_size_of_any_kind_of_whole_number(size):
     one = Problem("F0", "mnist1d", size)
-    assert one.train_size == 100 and type(one.train_size) is int and one == Problem("F0", "mnist1d", 100)
+    assert (
+        one.train_size == 100
+        and type(one.train_size) is int
+        and one == Problem("F0", "mnist1d", 100)
+    )
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------
@@ -77,14 +85,23 @@ def test_a_size_of_any_kind_of_whole_number(size):
         (("F9", "mnist1d"), "No network is called 'F9'"),
         (("F0", "mnsit1d"), "No data set is called 'mnsit1d'. Did you mean 'mnist1d'"),
         ((3, "mnist1d"), "network is 3; a torch module is needed, or a name: F0"),
-        ((nn.Linear, "mnist1d"), "network is <class 'torch.nn.modules.linear.Linear'>; a torch module is needed"),
+        (
+            (nn.Linear, "mnist1d"),
+            "network is <class 'torch.nn.modules.linear.Linear'>; a torch module is needed",
+        ),
         (("F0", None), "dataset is None; a data.Dataset is needed"),
-        (("F0", torch.ones(3, 2)), r"dataset is a Tensor of shape \(3, 2\); a data.Dataset is needed"),
+        (
+            ("F0", torch.ones(3, 2)),
+            r"dataset is a Tensor of shape \(3, 2\); a data.Dataset is needed",
+        ),
         (("F0", "mnist1d", 2.5), "train_size is 2.5; a whole number of at least 1 is needed"),
         (("F0", "mnist1d", 0), "train_size is 0; a whole number of at least 1"),
         (("F0", "mnist1d", "100"), "train_size is '100'; a whole number"),
         (("F0", "mnist1d", True), "train_size is True; a whole number"),
-        (("F0", small(), 41), "train_size is 41; a whole number from 1 to 40 is needed. yours has no more."),
+        (
+            ("F0", small(), 41),
+            "train_size is 41; a whole number from 1 to 40 is needed. yours has no more.",
+        ),
     ],
 )
 def test_what_is_no_problem_is_refused_in_one_sentence(arguments, says):
@@ -121,7 +138,9 @@ def test_only_the_last_few_are_kept(forgotten):
     assert len(problem._loaded) == problem.KEPT
 
 
-def test_a_stored_set_that_is_swapped_is_loaded_anew_and_has_another_key(forgotten, monkeypatch, tmp_path):
+def test_a_stored_set_that_is_swapped_is_loaded_anew_and_has_another_key(
+    forgotten, monkeypatch, tmp_path
+):
     monkeypatch.setenv("LABSUPPORT_DATA", str(tmp_path))
     monkeypatch.setitem(data.images.SHAPES, "mnist", (20, 10, (1, 28, 28), 10))
     rng = np.random.default_rng(0)
@@ -149,7 +168,10 @@ def test_a_stored_set_that_is_swapped_is_loaded_anew_and_has_another_key(forgott
 
 
 def test_the_key_holds_the_data_and_not_their_name():
-    named, given = Problem("F0", "mnist1d", 100), Problem("F0", data.load("mnist1d", train_size=100))
+    named, given = (
+        Problem("F0", "mnist1d", 100),
+        Problem("F0", data.load("mnist1d", train_size=100)),
+    )
     assert named.key == given.key
     changed = dataclasses.replace(given.dataset, y_train=given.dataset.y_train.flip(0))
     assert Problem("F0", changed).key != given.key
@@ -167,7 +189,10 @@ def test_equal_problems_have_equal_hashes_and_keys():
 
 def test_networks_of_ones_own_are_told_apart():
     torch.manual_seed(0)
-    wide, narrow = nn.Sequential(nn.Linear(40, 9), nn.Linear(9, 10)), nn.Sequential(nn.Linear(40, 10))
+    wide, narrow = (
+        nn.Sequential(nn.Linear(40, 9), nn.Linear(9, 10)),
+        nn.Sequential(nn.Linear(40, 10)),
+    )
     assert Problem(wide, small()) == Problem(wide, small()) != Problem(narrow, small())
     assert Problem(wide, small()).key == Problem(wide, small()).key != Problem(narrow, small()).key
 

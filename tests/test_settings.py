@@ -13,7 +13,13 @@ from labsupport.settings import environment
 
 @pytest.fixture(autouse=True)
 def unset(monkeypatch):
-    for name in ("XDG_CACHE_HOME", "LABSUPPORT_STORE", "LABSUPPORT_DATA", "LABSUPPORT_SCALE", "LABSUPPORT_WORKERS"):
+    for name in (
+        "XDG_CACHE_HOME",
+        "LABSUPPORT_STORE",
+        "LABSUPPORT_DATA",
+        "LABSUPPORT_SCALE",
+        "LABSUPPORT_WORKERS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -35,7 +41,9 @@ def test_an_empty_or_relative_cache_home_is_as_unset(monkeypatch, given):
 
 def test_without_home_and_passwd_entry_the_cache_home_is_enough(monkeypatch, tmp_path):
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does where nobody is known
+    monkeypatch.setattr(
+        os.path, "expanduser", lambda path: path
+    )  # what it does where nobody is known
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert environment.store_folder() == tmp_path / "labsupport" / "store"
 
@@ -43,7 +51,9 @@ def test_without_home_and_passwd_entry_the_cache_home_is_enough(monkeypatch, tmp
 def test_without_any_home_a_folder_for_temporary_files_is_used(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    assert environment.cache_home().is_absolute() and str(os.getuid()) in environment.cache_home().name
+    assert (
+        environment.cache_home().is_absolute() and str(os.getuid()) in environment.cache_home().name
+    )
 
 
 @pytest.mark.parametrize("read", [environment.store_folder, environment.data_folder])
@@ -51,15 +61,25 @@ def test_without_any_home_a_folder_for_temporary_files_is_used(monkeypatch):
 def test_a_relative_folder_is_refused(monkeypatch, read, given):
     variable = "LABSUPPORT_STORE" if read is environment.store_folder else "LABSUPPORT_DATA"
     monkeypatch.setenv(variable, given)
-    with pytest.raises(ValueError, match=f"^{variable} is '{given}'; an absolute folder is needed, or one that begins"):
+    with pytest.raises(
+        ValueError,
+        match=f"^{variable} is '{given}'; an absolute folder is needed, or one that begins",
+    ):
         read()
 
 
 def test_an_over_long_folder_or_a_circle_of_links_is_refused(monkeypatch, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for given in (f"/tmp/{'x' * 300}", "/" + "/".join("y" * 100 for _ in range(60)), str(tmp_path / "loop")):
+    for given in (
+        f"/tmp/{'x' * 300}",
+        "/" + "/".join("y" * 100 for _ in range(60)),
+        str(tmp_path / "loop"),
+    ):
         monkeypatch.setenv("LABSUPPORT_DATA", given)
-        with pytest.raises(ValueError, match="^LABSUPPORT_DATA is '/.{1,59}', which leads nowhere: .*. Give another folder.$"):
+        with pytest.raises(
+            ValueError,
+            match="^LABSUPPORT_DATA is '/.{1,59}', which leads nowhere: .*. Give another folder.$",
+        ):
             environment.data_folder()
 
 
@@ -84,7 +104,9 @@ def test_folders_that_cannot_be_used_are_said_in_one_sentence(tmp_path):
         tmp_path / "loop" / "inner": "a link in its path leads back to itself",
     }
     for folder, reason in cases.items():
-        with pytest.raises(OSError, match=f"Nothing can be kept in .*: {reason}. Point LABSUPPORT_STORE at another") as caught:
+        with pytest.raises(
+            OSError, match=f"Nothing can be kept in .*: {reason}. Point LABSUPPORT_STORE at another"
+        ) as caught:
             files.require_writable(folder, "LABSUPPORT_STORE")
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
@@ -92,7 +114,9 @@ def test_folders_that_cannot_be_used_are_said_in_one_sentence(tmp_path):
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(OSError, match="it may not be written to by you. Point LABSUPPORT_DATA at another folder"):
+    with pytest.raises(
+        OSError, match="it may not be written to by you. Point LABSUPPORT_DATA at another folder"
+    ):
         files.require_writable(tmp_path, "LABSUPPORT_DATA")
 
 
@@ -119,7 +143,9 @@ def test_a_scale_may_be_named(monkeypatch, given):
     assert settings.current() is settings.TABLE[given.strip().lower()]
 
 
-@pytest.mark.parametrize("given, hint", [("lptop", "Did you mean 'laptop'"), ("42", "LABSUPPORT_SCALE can be smoke")])
+@pytest.mark.parametrize(
+    "given, hint", [("lptop", "Did you mean 'laptop'"), ("42", "LABSUPPORT_SCALE can be smoke")]
+)
 def test_an_unknown_scale_is_said_in_one_sentence(monkeypatch, given, hint):
     monkeypatch.setenv("LABSUPPORT_SCALE", given)
     with pytest.raises(ValueError, match=f"^No scale is called '{given}'.*{hint}"):
@@ -135,7 +161,10 @@ def test_workers_are_a_whole_number(monkeypatch, given, found):
 @pytest.mark.parametrize("given", ["abc", "-1", "2.5", "1e3", "two", "²"])
 def test_other_workers_are_refused_in_one_sentence(monkeypatch, given):
     monkeypatch.setenv("LABSUPPORT_WORKERS", given)
-    with pytest.raises(ValueError, match=f"^LABSUPPORT_WORKERS is '{given}'; a whole number of at least 1 is needed"):
+    with pytest.raises(
+        ValueError,
+        match=f"^LABSUPPORT_WORKERS is '{given}'; a whole number of at least 1 is needed",
+    ):
         environment.workers()
 
 
@@ -149,7 +178,9 @@ def test_the_environment_is_a_leaf():
         "spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
         "print([name for name in sys.modules if name.startswith('labsupport')])\n"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert found.stdout.strip() == "[]"
 
 
@@ -158,7 +189,10 @@ def test_nothing_else_in_the_package_reads_the_environment():
     readers = [
         path.relative_to(home).as_posix()
         for path in home.rglob("*.py")
-        if any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "os.getenv", "getenv("))
+        if any(
+            word in path.read_text(encoding="utf-8")
+            for word in ("os.environ", "os.getenv", "getenv(")
+        )
     ]
     assert readers == ["settings/environment.py"]
 
@@ -166,7 +200,10 @@ def test_nothing_else_in_the_package_reads_the_environment():
 def test_every_scale_has_problems_and_recipes_that_fit_them():
     for name, one in settings.TABLE.items():
         assert one.name == name and one.seeds >= 1
-        for problem, recipes in ((one.main, (one.SB, one.LB)), (one.control, (one.control_SB, one.control_LB))):
+        for problem, recipes in (
+            (one.main, (one.SB, one.LB)),
+            (one.control, (one.control_SB, one.control_LB)),
+        ):
             assert problem.num_classes == 10
             assert recipes[0].batch_size < recipes[1].batch_size
             assert problem.train_size is None or recipes[1].batch_size <= problem.train_size

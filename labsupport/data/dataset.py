@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from labsupport.arguments import shown, text, whole_number
+from labsupport.arguments import text, whole_number
 from labsupport.cache import fingerprint
+from labsupport.data import tensors
 from labsupport.data.editions import PARTS
 from labsupport.engine import samples
 
@@ -57,8 +58,8 @@ class Dataset:
         self._set("edition", self.edition or self.name)
         self._set("num_classes", whole_number("num_classes", self.num_classes, least=2))
         for part in ("train", "test"):
-            x = _inputs(f"x_{part}", getattr(self, f"x_{part}"))
-            y = _labels(f"y_{part}", getattr(self, f"y_{part}"), self.num_classes)
+            x = tensors.inputs(f"x_{part}", getattr(self, f"x_{part}"))
+            y = tensors.labels(f"y_{part}", getattr(self, f"y_{part}"), self.num_classes)
             if len(x) != len(y) or len(x) == 0:
                 raise ValueError(
                     f"x_{part} has {len(x)} samples and y_{part} {len(y)} labels; equally many, and at least one, "
@@ -83,7 +84,9 @@ class Dataset:
             )
         devices = {str(getattr(self, part).device) for part in PARTS}
         if len(devices) > 1:
-            raise ValueError(f"The tensors lie on {' and '.join(sorted(devices))}; put all four on one device.")
+            raise ValueError(
+                f"The tensors lie on {' and '.join(sorted(devices))}; put all four on one device."
+            )
 
     # -- content ------------------------------------------------------------------------------------
 
@@ -120,7 +123,9 @@ class Dataset:
         Raises ValueError if there are fewer.
         """
         total = len(self.y_train)
-        size = whole_number("train_size", train_size, least=1, most=total, hint=f"{self.edition} has no more.")
+        size = whole_number(
+            "train_size", train_size, least=1, most=total, hint=f"{self.edition} has no more."
+        )
         return self._with_training(self.x_train[:size], self.y_train[:size])
 
     def split(self, held_out: int) -> tuple[Dataset, Tensor, Tensor]:
@@ -155,19 +160,19 @@ class Dataset:
     # -- where they come from -----------------------------------------------------------------------
 
     @classmethod
-    def known(cls, *tensors: Tensor, **fields) -> Dataset:
+    def known(cls, *fields, **more) -> Dataset:
         """A data set whose edition holds only as long as its content is this one."""
-        made = cls(*tensors, **fields)
+        made = cls(*fields, **more)
         made._set("origin", made.key)
         return made
 
     @classmethod
     def of(
         cls,
-        x_train: object,
-        y_train: object,
-        x_test: object = None,
-        y_test: object = None,
+        x_train: Any,
+        y_train: Any,
+        x_test: Any = None,
+        y_test: Any = None,
         *,
         num_classes: int | None = None,
         name: str = "yours",
@@ -191,81 +196,15 @@ class Dataset:
         TypeError, ValueError
             What cannot be read as inputs and labels that fit each other.
 
-        >>> Dataset.of(np.zeros((4, 2), np.float32), [0, 1, 2, 0], np.zeros((1, 2), np.float32), [1])
-        yours: 4 training and 1 test samples of shape (2,), 3 classes, on cpu
+        >>> Dataset.of([[0.0], [1.0], [2.0]], [0, 1, 2], [[0.5]], [1])
+        yours: 3 training and 1 test samples of shape (1,), 3 classes, on cpu
         """
         if x_test is None and y_test is None:
             (x_train, y_train), (x_test, y_test) = samples.read(x_train), samples.read(y_train)
-        given = dict(zip(PARTS, (x_train, y_train, x_test, y_test), strict=True))
-        tensors = {part: _tensor(part, value) for part, value in given.items()}
-        for part in ("y_train", "y_test"):
-            tensors[part] = _one_label_each(part, tensors[part])
+        y_train = tensors.one_label_each("y_train", tensors.tensor("y_train", y_train))
+        y_test = tensors.one_label_each("y_test", tensors.tensor("y_test", y_test))
+        x_train, x_test = tensors.tensor("x_train", x_train), tensors.tensor("x_test", x_test)
         if num_classes is None:
-            num_classes = 1 + max(int(tensors[part].max()) for part in ("y_train", "y_test"))
-        if device is not None:
-            tensors = {part: tensor.to(device) for part, tensor in tensors.items()}
-        return cls(**tensors, num_classes=num_classes, name=name)
-
-
-# -- one tensor ------------------------------------------------------------------------------------
-
-
-def _has_values(tensor: Tensor) -> bool:
-    return not tensor.is_meta and type(tensor).__name__ != "FakeTensor"
-
-
-def _inputs(name: str, x: object) -> Tensor:
-    """Inputs (N, ...), detached; images of uint8 as float32 from 0 to 1."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is {shown(x)}; a tensor (N, ...) is needed. Dataset.of takes arrays and lists too.")
-    if x.dim() < 1 or x.is_complex() or x.layout != torch.strided:
-        raise ValueError(f"{name} is a tensor ({x.dtype}, {x.layout}) of shape {tuple(x.shape)}; (N, ...) is needed.")
-    x = x.detach()
-    if x.dtype == torch.uint8 and x.dim() >= 3:
-        return x.float() / 255
-    if x.is_floating_point() and _has_values(x) and not torch.isfinite(x).all():
-        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum()) if x.dim() > 1 else int((~torch.isfinite(x)).sum())
-        raise ValueError(f"{name} has {bad} samples with numbers that are not finite. Take them out or mend them.")
-    return x
-
-
-def _labels(name: str, y: object, num_classes: int) -> Tensor:
-    """Labels (N,) as int64, each from 0 to num_classes - 1."""
-    if not isinstance(y, Tensor):
-        raise TypeError(f"{name} is {shown(y)}; a tensor (N,) is needed. Dataset.of takes arrays and lists too.")
-    if y.dim() != 1 or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise ValueError(
-            f"{name} is a tensor ({y.dtype}) of shape {tuple(y.shape)}; whole numbers of shape (N,) are needed."
-        )
-    y = y.detach().long()
-    if len(y) and _has_values(y) and (int(y.min()) < 0 or int(y.max()) >= num_classes):
-        wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
-        raise ValueError(f"{name} holds the label {wrong}; with {num_classes} classes labels go from 0 to {num_classes - 1}.")
-    return y
-
-
-def _one_label_each(name: str, y: Tensor) -> Tensor:
-    """Labels (N,) from (N,), (N, 1) or one-hot (N, K); whole numbers written as 3.0 are taken as such."""
-    if y.dim() == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.dim() == 2 and y.numel() and ((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all():
-        y = y.to(torch.int64).argmax(1)
-    if y.dim() != 1 or y.numel() == 0:
-        raise ValueError(f"{name} has shape {tuple(y.shape)}; one label a sample is needed: (N,), (N, 1) or one-hot (N, K).")
-    if y.is_floating_point() and bool((y == y.round()).all()):
-        y = y.to(torch.int64)
-    if y.is_floating_point() or y.is_complex():
-        raise ValueError(f"{name} holds {y.dtype} numbers that are not whole; labels are whole numbers from 0.")
-    return y.long()
-
-
-def _tensor(name: str, given: object) -> Tensor:
-    if isinstance(given, Tensor):
-        return given
-    try:
-        array = np.array(given)  # a copy: what is known by its content must not be changed from outside
-        if array.dtype == np.float64 and not isinstance(given, np.ndarray):
-            array = array.astype(np.float32)
-        return torch.from_numpy(array)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} is {shown(given)}; a tensor, an array or a list of numbers is needed.") from error
+            num_classes = 1 + max(int(y_train.max()), int(y_test.max()))
+        made = cls(x_train, y_train, x_test, y_test, num_classes, name)
+        return made if device is None else made.to(device)

@@ -29,7 +29,7 @@ def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """
     try:
         with files.whole(path, beside=path.name) as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its first keyword is a bool
     except OSError as error:
         need = sum(a.nbytes for a in arrays.values()) // 2**20
         needed = f"; {need} MiB are needed" if error.errno == errno.ENOSPC else ""

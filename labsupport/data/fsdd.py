@@ -32,7 +32,7 @@ TEST = 5
 #: SHA-256 of the names and samples of all recordings.
 KNOWN = {"78b2044ae0c2ad20519e306309cdc60d9d7c839d364a81820f7af8b8887eb6b9": TITLES["fsdd"]}
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
-_NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav", re.IGNORECASE)
+_NAME = re.compile(r"\d_[a-zA-Z]+_\d+\.wav")
 
 
 def find() -> Path | None:
@@ -59,18 +59,23 @@ def read(path: Path | None = None) -> tuple[dict[str, np.ndarray], str]:
     """
     where = (find() or fetch()) if path is None else _own(path)
     sounds = _sounds(where)
-    exact = digest_of_files((name, samples.astype("<i2").tobytes()) for name, samples in sounds.items())
+    exact = digest_of_files(
+        (name, samples.astype("<i2").tobytes()) for name, samples in sounds.items()
+    )
     edition = KNOWN.get(exact) or unknown("fsdd", exact, str(where))
-    frames, labels = {"train": [], "test": []}, {"train": [], "test": []}
+    frames: dict[str, list] = {"train": [], "test": []}
+    labels: dict[str, list] = {"train": [], "test": []}
     for name, samples in sounds.items():
-        digit, _, index = _NAME.fullmatch(name).groups()
+        digit, _, index = name.removesuffix(".wav").split("_")
         part = "test" if int(index) < TEST else "train"
         found = speech.log_mel(samples / 32768, RATE)
         frames[part].append(found)
         labels[part].append(SEGMENTS * int(digit) + fifths(len(found)))
     if not frames["train"] or not frames["test"]:
-        raise ValueError(f"{where} holds {len(frames['train'])} training and {len(frames['test'])} test recordings "
-                         f"(index 0 to 4); both are needed.")
+        raise ValueError(
+            f"{where} holds {len(frames['train'])} training and {len(frames['test'])} test recordings "
+            f"(index 0 to 4); both are needed."
+        )
     arrays = {f"y_{part}": np.concatenate(labels[part]) for part in labels}
     arrays["x_train"], arrays["x_test"] = speech.together(frames["train"], frames["test"])
     return arrays, edition
@@ -89,7 +94,9 @@ def _own(path: Path) -> Path:
     for found in (path / "recordings", path):
         if found.is_dir() and any(_NAME.fullmatch(file.name) for file in found.iterdir()):
             return found
-    raise DataUnavailable(f"{path} holds no recordings named digit_speaker_index.wav, such as 7_jackson_32.wav.")
+    raise DataUnavailable(
+        f"{path} holds no recordings named digit_speaker_index.wav, such as 7_jackson_32.wav."
+    )
 
 
 def _sounds(where: Path) -> dict[str, np.ndarray]:
@@ -101,12 +108,24 @@ def _sounds(where: Path) -> dict[str, np.ndarray]:
             continue
         try:
             rate, samples = wavfile.read(file)
-        except (ValueError, OSError, EOFError, TypeError, IndexError, MemoryError, struct.error) as error:
+        except (
+            ValueError,
+            OSError,
+            EOFError,
+            TypeError,
+            IndexError,
+            MemoryError,
+            struct.error,
+        ) as error:
             raise ValueError(f"{file} cannot be read as a recording: {error}. {again}") from error
         if rate != RATE:
-            raise ValueError(f"{file} has {rate:,} samples a second; recordings of {RATE:,} are needed. {again}")
+            raise ValueError(
+                f"{file} has {rate:,} samples a second; recordings of {RATE:,} are needed. {again}"
+            )
         if samples.dtype != np.int16 or samples.ndim != 1 or len(samples) == 0:
-            raise ValueError(f"{file} holds {samples.dtype} {samples.shape}; int16 samples of one channel are needed. {again}")
+            raise ValueError(
+                f"{file} holds {samples.dtype} {samples.shape}; int16 samples of one channel are needed. {again}"
+            )
         found[file.name] = samples
     if not found:
         raise ValueError(f"{where} holds no recordings named digit_speaker_index.wav. {again}")
@@ -128,9 +147,18 @@ def fetch() -> Path:
         try:
             get = pooch.HTTPDownloader(timeout=files.PATIENCE)
             # The archive is packed anew by its host now and then, so its content is checked below instead.
-            path = pooch.retrieve(URL, known_hash=None, fname="fsdd.zip", path=scratch, downloader=get)
+            path = pooch.retrieve(
+                URL, known_hash=None, fname="fsdd.zip", path=scratch, downloader=get
+            )
             sounds = _unpacked(Path(path))
-        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, KeyError, struct.error) as error:
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            KeyError,
+            struct.error,
+        ) as error:
             raise DataUnavailable(
                 f"FSDD is not in {folder()} and could not be fetched from {URL}: {error}. Try again later, or {put}"
             ) from error
@@ -150,9 +178,16 @@ def fetch() -> Path:
 def _unpacked(path: Path) -> dict[str, bytes]:
     """The recordings in an archive; only files named like recordings are taken, whatever folder they claim."""
     with zipfile.ZipFile(path) as archive:
-        members = {Path(member).name: member for member in archive.namelist() if "/recordings/" in member}
-        found = {name: archive.read(member) for name, member in members.items() if _NAME.fullmatch(name)}
-    samples = ((name, wavfile.read(io.BytesIO(content))[1].astype("<i2").tobytes()) for name, content in found.items())
+        members = {
+            Path(member).name: member for member in archive.namelist() if "/recordings/" in member
+        }
+        found = {
+            name: archive.read(member) for name, member in members.items() if _NAME.fullmatch(name)
+        }
+    samples = (
+        (name, wavfile.read(io.BytesIO(content))[1].astype("<i2").tobytes())
+        for name, content in found.items()
+    )
     exact = digest_of_files(samples)
     if exact not in KNOWN:
         raise ValueError(f"what it sent are not the known recordings (SHA-256 {exact[:12]}...)")

@@ -67,15 +67,31 @@ def read(path: Path, name: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:  # a zip: each member carries a CRC
             arrays = {part: file[part] for part in PARTS}
     except KeyError as error:
-        raise ValueError(f"{path.name} lacks an array that {name} must have: {error}. {again}") from error
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError, zlib.error, AttributeError, TypeError) as error:
-        raise ValueError(f"{path.name} is truncated or altered and cannot be read: {error}. {again}") from error
+        raise ValueError(
+            f"{path.name} lacks an array that {name} must have: {error}. {again}"
+        ) from error
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        ValueError,
+        OSError,
+        zlib.error,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise ValueError(
+            f"{path.name} is truncated or altered and cannot be read: {error}. {again}"
+        ) from error
     for part, count in (("train", trains), ("test", tests)):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.shape != (count, *shape) or x.dtype != np.uint8:
-            raise ValueError(f"{path.name}: x_{part} is {x.dtype} {x.shape}; {name} has uint8 {(count, *shape)}. {again}")
+            raise ValueError(
+                f"{path.name}: x_{part} is {x.dtype} {x.shape}; {name} has uint8 {(count, *shape)}. {again}"
+            )
         if y.shape != (count,) or y.dtype != np.int64 or y.min() != 0 or y.max() != classes - 1:
-            raise ValueError(f"{path.name}: y_{part} is not {count} int64 labels from 0 to {classes - 1}. {again}")
+            raise ValueError(
+                f"{path.name}: y_{part} is not {count} int64 labels from 0 to {classes - 1}. {again}"
+            )
     return arrays
 
 
@@ -85,7 +101,9 @@ def debian() -> dict[str, np.ndarray]:
     for part, stem in (("train", "train"), ("test", "t10k")):
         images = _idx(DEBIAN / f"{stem}-images-idx3-ubyte.gz", header=16)
         arrays[f"x_{part}"] = images.reshape(-1, 1, 28, 28)
-        arrays[f"y_{part}"] = _idx(DEBIAN / f"{stem}-labels-idx1-ubyte.gz", header=8).astype(np.int64)
+        arrays[f"y_{part}"] = _idx(DEBIAN / f"{stem}-labels-idx1-ubyte.gz", header=8).astype(
+            np.int64
+        )
     return arrays
 
 
@@ -94,7 +112,8 @@ def _idx(path: Path, header: int) -> np.ndarray:
         return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataUnavailable(
-            f"{path} cannot be read: {error}. Install dataset-fashion-mnist again, or put fashion_mnist.npz in {folder()}."
+            f"{path} cannot be read: {error}. Install dataset-fashion-mnist again, or put "
+            f"fashion_mnist.npz in {folder()}."
         ) from error
 
 
@@ -103,7 +122,10 @@ def fetch(name: str) -> dict[str, np.ndarray]:
     put = f"put {name}.npz (x_train, y_train, x_test, y_test; uint8 N x C x H x W, int64) there yourself."
     try:
         from torchvision import datasets
-    except (ImportError, RuntimeError) as error:  # RuntimeError: it is there, but made for another torch
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # RuntimeError: it is there, but made for another torch
         raise DataUnavailable(
             f"{TITLES[name]} is not in {folder()}, and needs torchvision to be fetched: {error}. Run "
             f"pip install torchvision, or {put}"
@@ -122,8 +144,8 @@ def fetch(name: str) -> dict[str, np.ndarray]:
             except (OSError, RuntimeError) as error:
                 hosts = ", ".join(getattr(kind, "mirrors", [getattr(kind, "url", "its host")]))
                 raise DataUnavailable(
-                    f"{TITLES[name]} is not in {folder()} and could not be fetched from {hosts}: {error}. Try again later, "
-                    f"or {put}"
+                    f"{TITLES[name]} is not in {folder()} and could not be fetched from {hosts}: "
+                    f"{error}. Try again later, or {put}"
                 ) from error
             pixels = np.asarray(got.data)
             pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)

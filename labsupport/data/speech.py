@@ -71,7 +71,9 @@ def in_context(frames: np.ndarray) -> np.ndarray:
     [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 2.0]
     """
     padded = np.pad(frames, ((CONTEXT, CONTEXT), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * CONTEXT + 1, axis=0)  # (T, 40, 9)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, 2 * CONTEXT + 1, axis=0
+    )  # (T, 40, 9)
     return windows.transpose(0, 2, 1).reshape(len(frames), -1)
 
 

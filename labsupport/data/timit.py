@@ -26,10 +26,15 @@ from labsupport.data.files import folder
 from labsupport.errors import DataUnavailable
 
 RATE = 16_000
-PHONES = tuple(
-    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l m n "
-    "ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh".split()
+# fmt: off
+PHONES = (
+    "aa", "ae", "ah", "ao", "aw", "ax", "ax-h", "axr", "ay", "b", "bcl", "ch", "d",
+    "dcl", "dh", "dx", "eh", "el", "em", "en", "eng", "epi", "er", "ey", "f", "g",
+    "gcl", "h#", "hh", "hv", "ih", "ix", "iy", "jh", "k", "kcl", "l", "m", "n",
+    "ng", "nx", "ow", "oy", "p", "pau", "pcl", "q", "r", "s", "sh", "t", "tcl",
+    "th", "uh", "uw", "ux", "v", "w", "y", "z", "zh",
 )
+# fmt: on
 #: Sentences of the whole corpus, without SA1 and SA2.
 SENTENCES = {"train": 3_696, "test": 1_344}
 _HEADER = b"NIST_1A"
@@ -57,14 +62,19 @@ def read(path: Path | None = None) -> tuple[dict[str, np.ndarray], str]:
     ValueError
         Half a tree, a sentence without its ``.PHN`` file, a file that cannot be read, another rate.
     """
-    root = _root(folder() / "timit" if path is None else path)
+    parts = _parts(folder() / "timit" if path is None else path)
     frames, labels = {}, {}
     for part in ("train", "test"):
-        found = [_sentence(sound, phones) for sound, phones in _sentences(root, part)]
+        found = [_sentence(sound, phones) for sound, phones in _sentences(parts[part])]
         frames[part] = [features for features, _ in found]
         labels[part] = np.concatenate([targets for _, targets in found])
     x_train, x_test = speech.together(frames["train"], frames["test"])
-    arrays = {"x_train": x_train, "y_train": labels["train"], "x_test": x_test, "y_test": labels["test"]}
+    arrays = {
+        "x_train": x_train,
+        "y_train": labels["train"],
+        "x_test": x_test,
+        "y_test": labels["test"],
+    }
     counts = {part: len(frames[part]) for part in frames}
     title = TITLES["timit"]
     if counts != SENTENCES:
@@ -77,33 +87,41 @@ def read(path: Path | None = None) -> tuple[dict[str, np.ndarray], str]:
 
 def _inside(path: Path, name: str) -> Path | None:
     """The folder of that name, in capitals or not."""
-    folders = (inner for inner in sorted(path.iterdir()) if inner.name.lower() == name and inner.is_dir())
+    folders = (
+        inner for inner in sorted(path.iterdir()) if inner.name.lower() == name and inner.is_dir()
+    )
     return next(folders, None)
 
 
-def _root(path: Path) -> Path:
-    """The folder that holds TRAIN and TEST."""
+def _parts(path: Path) -> dict[str, Path]:
+    """The folders TRAIN and TEST, by their names in small letters."""
     have = "TIMIT is licensed by the Linguistic Data Consortium (LDC93S1)"
     give = f"give the folder that holds TRAIN and TEST as path, or put it at {folder() / 'timit'}"
     if not path.is_dir():
-        raise DataUnavailable(f"{have}, and {path} is no folder here. With a copy of your own, {give}.")
+        raise DataUnavailable(
+            f"{have}, and {path} is no folder here. With a copy of your own, {give}."
+        )
     tried: Path | None = path
     for _ in range(3):
         if tried is None:
             break
-        parts = {name: _inside(tried, name) for name in ("train", "test")}
-        if all(parts.values()):
-            return tried
-        if any(parts.values()):
-            missing = next(name for name, found in parts.items() if found is None)
-            raise ValueError(f"{tried} holds no folder {missing.upper()}: half of TIMIT is missing. Copy it there.")
+        inner = {name: _inside(tried, name) for name in ("train", "test")}
+        found = {name: folder for name, folder in inner.items() if folder is not None}
+        if len(found) == 2:
+            return found
+        if found:
+            missing = "test" if "train" in found else "train"
+            raise ValueError(
+                f"{tried} holds no folder {missing.upper()}: half of TIMIT is missing. Copy it there."
+            )
         tried = _inside(tried, "timit") or _inside(tried, "data")
-    raise DataUnavailable(f"{have}, and {path} holds neither TRAIN nor TEST. With a copy of your own, {give}.")
+    raise DataUnavailable(
+        f"{have}, and {path} holds neither TRAIN nor TEST. With a copy of your own, {give}."
+    )
 
 
-def _sentences(root: Path, part: str) -> list[tuple[Path, Path]]:
+def _sentences(where: Path) -> list[tuple[Path, Path]]:
     """Sound and phones of each sentence of a part, without SA1 and SA2, in the order of their paths."""
-    where = _inside(root, part)
     sounds, phones = {}, {}
     for file in sorted(where.rglob("*")):
         stem, _, ending = file.name.partition(".")
@@ -113,7 +131,9 @@ def _sentences(root: Path, part: str) -> list[tuple[Path, Path]]:
         elif ending.lower() == "wav" or (ending.lower() == "wav.wav" and name not in sounds):
             sounds[name] = file
     if not sounds:
-        raise ValueError(f"{where} holds no recordings (DR1/SPEAKER/SENTENCE.WAV). Copy the corpus whole.")
+        raise ValueError(
+            f"{where} holds no recordings (DR1/SPEAKER/SENTENCE.WAV). Copy the corpus whole."
+        )
     lonely = sorted(sounds.keys() ^ phones.keys())
     if lonely:
         speaker, stem = lonely[0]
@@ -134,7 +154,9 @@ def _sentence(sound: Path, phones: Path) -> tuple[np.ndarray, np.ndarray]:
     """Features (T, 40) and labels (T,) of the frames of one sentence."""
     rate, samples = read_sound(sound)
     if rate != RATE:
-        raise ValueError(f"{sound} has {rate:,} samples a second; TIMIT has {RATE:,}. Copy the original there.")
+        raise ValueError(
+            f"{sound} has {rate:,} samples a second; TIMIT has {RATE:,}. Copy the original there."
+        )
     features = speech.log_mel(samples / 32768, rate)
     starts, labels = read_phones(phones)
     middles = (np.arange(len(features)) * speech.HOP + speech.FRAME / 2) * rate
@@ -152,9 +174,13 @@ def read_phones(path: Path) -> tuple[np.ndarray, np.ndarray]:
         if not line.strip():
             continue
         fields = line.split()
-        known = len(fields) == 3 and fields[0].isdigit() and fields[1].isdigit() and fields[2] in PHONES
+        known = (
+            len(fields) == 3 and fields[0].isdigit() and fields[1].isdigit() and fields[2] in PHONES
+        )
         if not known or int(fields[0]) < last or int(fields[1]) < int(fields[0]):
-            raise ValueError(f"{path} has the line {line[:60]!r}; lines are 'start end phone', in order of time.")
+            raise ValueError(
+                f"{path} has the line {line[:60]!r}; lines are 'start end phone', in order of time."
+            )
         last = int(fields[0])
         starts.append(last)
         labels.append(PHONES.index(fields[2]))
@@ -175,9 +201,13 @@ def read_sound(path: Path) -> tuple[int, np.ndarray]:
         else:
             rate, samples = wavfile.read(io.BytesIO(content))
     except (ValueError, KeyError, IndexError, EOFError, TypeError, OSError, struct.error) as error:
-        raise ValueError(f"{path} cannot be read as a recording: {error}. Copy the original there.") from error
+        raise ValueError(
+            f"{path} cannot be read as a recording: {error}. Copy the original there."
+        ) from error
     if samples.dtype != np.int16 or samples.ndim != 1 or len(samples) == 0:
-        raise ValueError(f"{path} holds {samples.dtype} {samples.shape}; int16 samples of one channel are needed.")
+        raise ValueError(
+            f"{path} holds {samples.dtype} {samples.shape}; int16 samples of one channel are needed."
+        )
     return rate, samples
 
 
@@ -192,8 +222,14 @@ def _sphere(content: bytes) -> tuple[int, np.ndarray]:
         if len(rest) == 2:
             header[name] = rest[1].strip()
     coding = header.get("sample_coding", "pcm")
-    if coding != "pcm" or int(header.get("channel_count", 1)) != 1 or int(header["sample_n_bytes"]) != 2:
-        raise ValueError(f"its samples are {coding}, and plain 16-bit samples of one channel are needed")
+    if (
+        coding != "pcm"
+        or int(header.get("channel_count", 1)) != 1
+        or int(header["sample_n_bytes"]) != 2
+    ):
+        raise ValueError(
+            f"its samples are {coding}, and plain 16-bit samples of one channel are needed"
+        )
     order = "<i2" if header.get("sample_byte_format", "01") == "01" else ">i2"
     count = int(header["sample_count"])
     body = content[length:]

@@ -55,6 +55,11 @@ def store_folder() -> Path:
     return _folder("LABSUPPORT_STORE", "store")
 
 
+def use_store(folder: str | os.PathLike) -> None:
+    """Keep results in this folder from now on, in this process and in those that it starts."""
+    os.environ["LABSUPPORT_STORE"] = os.fspath(folder)
+
+
 def data_folder() -> Path:
     """Where data sets are kept: ``$LABSUPPORT_DATA``, else in the user's cache folder; absolute."""
     return _folder("LABSUPPORT_DATA", "data")
@@ -92,7 +97,9 @@ def scale() -> str:
         return given.lower()
     near = difflib.get_close_matches(given.lower(), SCALES, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"No scale is called {given!r}.{hint} LABSUPPORT_SCALE can be {', '.join(SCALES)}.")
+    raise ValueError(
+        f"No scale is called {given!r}.{hint} LABSUPPORT_SCALE can be {', '.join(SCALES)}."
+    )
 
 
 def workers() -> int | None:
