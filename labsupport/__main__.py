@@ -80,6 +80,9 @@ def scales() -> None:
         print(f"{row.name}: {row.main.network} on {row.main.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}")
 
 
+commands.register(app)
+
+
 def main() -> None:
     """Run a command; what a reader can mend is said in one line, without a traceback."""
     try:

@@ -1,0 +1,98 @@
+"""The autograder that Gradescope and ``otter run`` take, made by otter-grader itself.
+
+Otter runs its tests in the submission's own process. For submissions that may cheat, ``labsupport grade`` is the one that
+judges from outside. With a roster the zip holds a table of seeds by hashed email and id, and a plugin that gives each
+submission its student's seed (`gradescope`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labsupport.teach import roster
+from labsupport.teach.needs import need
+from labsupport.teach.source import Assignment
+
+if TYPE_CHECKING:
+    from labsupport.teach.release import Release
+
+_PLUGIN = "labsupport.teach.gradescope.OwnSeed"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def hashed(text: str) -> str:
+    """What stands for an email or an id in the zip, which carries no list of the class."""
+    return hashlib.sha256(roster.plain(text).encode()).hexdigest()[:20]
+
+
+def seeds(release: Release) -> dict[str, int]:
+    """{hashed email or id: seed} of every student."""
+    found = {}
+    for student in release.students:
+        for key in (student.id, student.email):
+            if key:
+                found[hashed(key)] = release.seed_of(student)
+    return found
+
+
+def write(assignment: Assignment, release: Release, path: Path) -> None:
+    """Let otter make the zip, and check with it that the solution passes.
+
+    Raises
+    ------
+    RuntimeError
+        otter-grader is missing, or does not accept the assignment: what it said.
+    """
+    need("otter")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work"
+        shutil.copytree(assignment.folder, work, ignore=shutil.ignore_patterns("__pycache__", "mistakes.yaml"))
+        _configure(work / "assignment.ipynb", release)
+        (work / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
+        words = [sys.executable, "-m", "otter", "assign", "--no-pdfs", "assignment.ipynb", "made"]
+        surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))}
+        done = subprocess.run(words, cwd=work, capture_output=True, text=True, env=surroundings)
+        found = list((work / "made" / "autograder").glob("*.zip"))
+        if done.returncode or not found:
+            said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            raise RuntimeError(f"otter does not accept {assignment.name}: " + " / ".join(said[-6:])[-600:])
+        shutil.copy(found[0], path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as made:
+        for file in sorted(_PACKAGE.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                inside = file.relative_to(_PACKAGE.parent).as_posix()
+                made.write(file, inside)  # for the plugin
+                made.write(file, "files/" + inside)  # for the notebook
+
+
+def requirements() -> list[str]:
+    """What the package needs, without the package, which travels in the zip itself."""
+    try:
+        needs = importlib.metadata.requires("labsupport") or []
+    except importlib.metadata.PackageNotFoundError:
+        needs = ["torch>=2.6", "numpy", "scipy", "pandas", "matplotlib"]
+    plain = [need_.split(";")[0].strip() for need_ in needs if "extra ==" not in need_]
+    return [*plain, "PyYAML", "nbformat"]
+
+
+def _configure(path: Path, release: Release) -> None:
+    """Add the requirements and, with a roster, the plugin to the notebook's own configuration."""
+    nbformat = need("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "raw" and re.match(r"#\s*ASSIGNMENT CONFIG", cell.source):
+            cell.source += "\nrequirements: requirements.txt\n"
+            if release.students:
+                cell.source += f"plugins: {json.dumps([{_PLUGIN: {'seeds': seeds(release)}}])}\n"
+    nbformat.write(notebook, path)

@@ -1,0 +1,320 @@
+"""A submission's process, shut in: no network, no other files, limited time, memory, processes and output.
+
+Linux namespaces (user, process, mount, network). Where they cannot be had, `mode` says why in one
+sentence; `trusted` starts the same process without them, for submissions that are trusted.
+
+Inside, everything but a scratch is read-only, and only what Python and the course need is there at all: no other
+submission, no test, no secret of a release. See `confine` for how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from labsupport.settings import environment
+from labsupport.teach import wire
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix",
+           "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/alternatives")
+#: Where a submission finds data sets and trained networks.
+_DATA, _RESULTS = "/course/data", "/course/results"
+#: The user that a submission becomes where the grader is root; each slot has a number of its own, for its own limits.
+_UIDS = 900_000
+
+
+class SandboxUnavailable(RuntimeError):
+    """Submissions cannot be shut in here."""
+
+
+class Ended(RuntimeError):
+    """The submission's process is no longer there, or no longer answers: it says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take: wall-clock seconds, MB of memory and scratch, processes, MB of output."""
+
+    seconds: float = 300
+    memory_mb: int = 3000
+    processes: int = 128
+    output_mb: int = 10
+    scratch_mb: int = 256
+
+
+@dataclass
+class Report:
+    """What it took, and why it ended early (empty if it did not)."""
+
+    why: str = ""
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    peak_mb: int = 0
+    output: str = field(default="", repr=False)
+
+
+@lru_cache(maxsize=1)
+def mode() -> str:
+    """"root" or "user": how a process can be shut in here.
+
+    Raises
+    ------
+    SandboxUnavailable
+        It cannot; one sentence says why and what may be done.
+    """
+    tried = []
+    if sys.platform == "linux":
+        with Warm(light=True) as warm:
+            for name in ("root", "user") if os.geteuid() == 0 else ("user",):
+                with warm.run(Limits(seconds=60), kind=name) as inside:
+                    try:
+                        inside.send({"cells": None})
+                        inside.receive()
+                        return name
+                    except (Ended, wire.WireError) as error:
+                        tried.append(str(error))
+    reason = "; ".join(dict.fromkeys(tried)) or "this is no Linux"
+    raise SandboxUnavailable(
+        f"Submissions cannot be shut in on this machine ({reason}): grade on a Linux machine that lets users make "
+        "namespaces, or, if you trust every submission, add --trusted.")
+
+
+def visible() -> dict[str, str]:
+    """What a submission sees, read-only, and where: the system, Python, this package, data, results."""
+    package = Path(__file__).resolve().parents[1]
+    wanted = [*_SYSTEM, sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(sys.executable).resolve().parent)]
+    wanted += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), str(package)]
+    found = {}
+    for path in map(os.path.abspath, wanted):
+        inside = any(path == seen or path.startswith(seen + "/") for seen in found)
+        if os.path.lexists(path) and path != "/" and not inside:
+            found[path] = path
+    folders = {str(environment.data_folder()): _DATA, str(environment.store_folder()): _RESULTS}
+    return found | {os.path.realpath(path): place for path, place in folders.items() if os.path.isdir(path)}
+
+
+def refuse_if_visible(folder: Path) -> None:
+    """Tests and submissions must lie where no submission can read them. Raises ValueError if ``folder`` is visible."""
+    place = str(folder.resolve())
+    for path in visible():
+        if place == path or place.startswith(path + "/"):
+            raise ValueError(f"{folder} lies in {path}, which submissions can read; move it elsewhere and grade again.")
+
+
+class Warm:
+    """A process that has imported everything; `run` starts a copy of it, shut in, in a moment."""
+
+    def __init__(self, *, light: bool = False):
+        self._folder = tempfile.mkdtemp(prefix="grading-")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        home = {"HOME": self._folder, "MPLCONFIGDIR": self._folder}
+        words = [sys.executable, "-B", "-m", "labsupport.teach.warm", str(theirs.fileno()), *(["--light"] if light else [])]
+        self._process = subprocess.Popen(
+            words, env=_environment(self._folder, "", "") | home, cwd=self._folder, pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        theirs.close()
+        self._socket = ours
+        if self._socket.recv(16) != b"ready":
+            said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+            raise RuntimeError(f"The process that runs submissions did not start: {said[-1] if said else 'no reason given'}.")
+
+    def run(self, limits: Limits, *, kind: str, slot: int = 0) -> Confined:
+        """Start one submission's process; hand it its cells with `Confined.send`."""
+        return Confined(self._socket, limits, kind=kind, slot=slot)
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self._socket.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stderr.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _environment(home: str, data: str, results: str) -> dict[str, str]:
+    """What a submission's process knows of the outside."""
+    package = str(Path(__file__).resolve().parents[2])
+    return {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": home, "TMPDIR": home, "USER": "student",
+            "LOGNAME": "student", "LANG": "C.UTF-8", "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1",
+            "IPYTHONDIR": home + "/ipython", "MPLBACKEND": "agg", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1", "LABSUPPORT_SCALE": "smoke",
+            "LABSUPPORT_WORKERS": "1", "LABSUPPORT_DATA": data, "LABSUPPORT_STORE": results}
+
+
+class Confined:
+    """One submission's process, which answers messages (see `wire`).
+
+    ``kind`` is "root", "user" or "trusted"; ``slot`` tells processes apart that run side by side.
+    """
+
+    def __init__(self, requests: socket.socket, limits: Limits, *, kind: str, slot: int = 0):
+        self.limits, self.kind, self.report = limits, kind, Report()
+        self._began, self._buffer, self._kept = time.monotonic(), b"", []
+        self._folder = tempfile.mkdtemp(prefix="grading-")
+        reads, self._to = os.pipe()
+        self._from, writes = os.pipe()
+        self._report_from, report = os.pipe()
+        self._output_from, output = os.pipe()
+        theirs = [reads, writes, report, output]
+        try:
+            socket.send_fds(requests, [json.dumps(self._job(slot)).encode()], theirs)
+        finally:
+            for number in theirs:
+                os.close(number)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _job(self, slot: int) -> dict:
+        limits, trusted = self.limits, self.kind == "trusted"
+        real = str(environment.data_folder()), str(environment.store_folder())
+        each = {"CPU": int(limits.seconds) + 1, "CORE": 0, "FSIZE": limits.scratch_mb * 2**20, "NOFILE": 256,
+                "DATA": limits.memory_mb * 2**20}  # of each process; `confine` watches the sum
+        return {"kind": self.kind, "root": self._folder, "visible": {} if trusted else visible(),
+                "scratch_mb": limits.scratch_mb, "memory_mb": limits.memory_mb,
+                "uid": _UIDS + slot if self.kind == "root" else None,
+                "limits": each if trusted else each | {"NPROC": limits.processes},
+                "environment": _environment(self._folder, *real) if trusted else _environment("/scratch", _DATA, _RESULTS)}
+
+    # -- what it says -------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Keep the last words of the output; end a process that says too much."""
+        said = 0
+        with open(self._output_from, "rb", buffering=0) as stream:
+            while piece := stream.read(65536):
+                said += len(piece)
+                self._kept = [*self._kept[-20:], piece[-4000:]]
+                if said > self.limits.output_mb * 2**20:
+                    self._end(f"It printed more than {self.limits.output_mb} MB.")
+
+    def send(self, message: dict) -> None:
+        """Pass one message. Raises Ended if nobody reads it."""
+        line = memoryview(wire.dumps(message))
+        os.set_blocking(self._to, False)
+        while line:
+            if not self._ready(writing=True):
+                self._too_late()
+            try:
+                line = line[os.write(self._to, line[:65536]):]
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._gone()
+
+    def receive(self) -> dict:
+        """The next message. Raises Ended where none comes, wire.WireError where it is none."""
+        while b"\n" not in self._buffer:
+            if not self._ready():
+                self._too_late()
+            piece = os.read(self._from, 2**20)
+            if not piece:
+                self._gone()
+            self._buffer += piece
+            if len(self._buffer) > wire.MESSAGE + 1:
+                raise wire.WireError(f"A message has more than {wire.MESSAGE // 2**20} MiB.")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return wire.loads(line)
+
+    def ask(self, message: dict) -> dict:
+        """Send a message, and return the answer."""
+        self.send(message)
+        return self.receive()
+
+    def _ready(self, writing: bool = False) -> bool:
+        """Whether there is something to read, or room to write, before the time is up or the process is ended."""
+        while not self.report.why:
+            left = self._began + self.limits.seconds - time.monotonic()
+            if left <= 0:
+                return False
+            wait = min(left, 0.5)
+            found = select.select([], [self._to], [], wait)[1] if writing else select.select([self._from], [], [], wait)[0]
+            if found:
+                return True
+        return False
+
+    def _too_late(self):
+        self._end(f"It was not done after {self.limits.seconds:g} seconds.")
+        raise Ended(self.report.why)
+
+    def _gone(self):
+        """Nobody is at the other end any more: ask `confine` why."""
+        self._hear(3.0)
+        self._end("It ended by itself.")
+        raise Ended(self.report.why)
+
+    # -- how it ends --------------------------------------------------------------------------------------------
+
+    def _hear(self, patience: float) -> None:
+        """What `confine` says when it ends, if it does."""
+        if self._report_from is None or not select.select([self._report_from], [], [], patience)[0]:
+            return
+        try:
+            said = json.loads(os.read(self._report_from, 65536) or b"{}")
+        except ValueError:
+            return
+        self.report.cpu_s, self.report.peak_mb = said.get("cpu_s", 0.0), said.get("peak_mb", 0)
+        if not self.report.why and said.get("why") == "memory":
+            self.report.why = f"It held more than {self.limits.memory_mb} MB of memory."
+        elif not self.report.why and said.get("why") == "setup":
+            self.report.why = said.get("says", "")
+        elif not self.report.why and said.get("status") is not None and self._to is not None:
+            self.report.why = _death(said["status"])
+
+    def _end(self, why: str) -> None:
+        """`confine` ends everything when nobody listens to its report any more."""
+        self.report.why = self.report.why or why
+        if self._report_from is not None:
+            os.close(self._report_from)
+            self._report_from = None
+
+    def close(self) -> Report:
+        """End it, which is orderly if it has nothing more to do, and leave nothing behind."""
+        if self._to is not None:
+            os.close(self._to)  # nothing more is asked
+            self._to = None
+            if not self.report.why:
+                self._hear(2.0)
+            if self._report_from is not None:
+                os.close(self._report_from)
+                self._report_from = None
+            self._listener.join(10)
+            os.close(self._from)
+            self.report.seconds = round(time.monotonic() - self._began, 2)
+            self.report.output = b"".join(self._kept)[-4000:].decode(errors="replace")
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return self.report
+
+    def __enter__(self) -> Confined:
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self.close()
+
+
+def _death(status: int) -> str:
+    if status >= 0:
+        return f"It ended by itself, with status {status}, before it was graded."
+    with contextlib.suppress(ValueError):
+        if signal.Signals(-status) is signal.SIGXCPU:
+            return "It used up its processor time."
+        return f"It was ended by {signal.Signals(-status).name}."
+    return f"It was ended by signal {-status}."
