@@ -87,12 +87,14 @@ def requirements() -> list[str]:
 
 
 def _configure(path: Path, release: Release) -> None:
-    """Add the requirements and, with a roster, the plugin to the notebook's own configuration."""
+    """Add the requirements and, with a roster, the plugin to the notebook's own configuration; take its name out."""
     nbformat = need("nbformat")
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "raw" and re.match(r"#\s*ASSIGNMENT CONFIG", cell.source):
-            cell.source += "\nrequirements: requirements.txt\n"
+            # with a name otter would refuse notebooks whose metadata a front end has dropped
+            lines = [line for line in cell.source.split("\n") if not line.startswith("name:")]
+            cell.source = "\n".join([*lines, "requirements: requirements.txt", ""])
             if release.students:
                 cell.source += f"plugins: {json.dumps([{_PLUGIN: {'seeds': seeds(release)}}])}\n"
     nbformat.write(notebook, path)

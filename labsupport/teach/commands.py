@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -13,18 +13,19 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(release)
     app.command()(grade)
+    app.command()(inventory)
 
 
 def release(
     what: Annotated[list[str], typer.Argument(help="04, an assignment's name, or: chapter 04")],
     out: Annotated[Path, typer.Option(help="a new folder")],
-    per_student: Annotated[Optional[Path], typer.Option(help="a roster (CSV with a column id): own data for each student")] = None,
+    per_student: Annotated[Path | None, typer.Option(help="a roster (CSV with a column id): own data for each student")] = None,
     secret: Annotated[str, typer.Option(help="of an earlier release, for the same data; or a file that holds it")] = "",
     package: Annotated[str, typer.Option(help="what pip installs on Colab, such as the address of a wheel")] = "",
-    assignments: Annotated[Optional[Path], typer.Option(help="the folder of assignments, if not the repository's")] = None,
+    assignments: Annotated[Path | None, typer.Option(help="the folder of assignments, if not the repository's")] = None,
     browser: Annotated[str, typer.Option(help="Chromium or Chrome, to print the questions; none prints nothing")] = "auto",
     autograder: Annotated[bool, typer.Option(help="make the zip for Gradescope and otter run")] = True,
-    book: Annotated[Optional[Path], typer.Option(help="for chapter: the folder of chapters, if not the repository's")] = None,
+    book: Annotated[Path | None, typer.Option(help="for chapter: the folder of chapters, if not the repository's")] = None,
     answers: Annotated[bool, typer.Option(help="for chapter: keep the answers to the predictions")] = True,
 ) -> None:
     """Make an assignment ready for a class, or a chapter for the classroom."""
@@ -82,6 +83,19 @@ def grade(
     looked = sum(bool(record.flags) for record in records)
     print(f"{len(records)} submissions, {sum(bool(r.problem) for r in records)} with a problem, {looked} to look at.")
     print("\n".join(f"  {path}" for path in written))
+
+
+def inventory(
+    before: Annotated[Path, typer.Argument(help="answers before the course: a CSV with the columns id, 1, 2, ... 12")],
+    after: Annotated[Path | None, typer.Argument(help="answers after it")] = None,
+    key: Annotated[Path | None, typer.Option(help="the key, if not the repository's")] = None,
+) -> None:
+    """Score the concept inventory: what a class knew, its normalized gain, and the misconceptions that are left."""
+    from labsupport.teach import inventory as scoring
+
+    items = scoring.key(key or _repository("assignments") / "inventory" / "key.yaml")
+    last = scoring.read(after, items) if after else None
+    print(scoring.report(items, scoring.read(before, items), last))
 
 
 def _line(record, done: int, all_: int, assignment) -> str:

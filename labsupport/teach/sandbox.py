@@ -47,7 +47,8 @@ class Ended(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take: wall-clock seconds, MB of memory and scratch, processes, MB of output."""
+    """What one submission may take: seconds that the grader waits for it in all, MB of memory and scratch, processes, MB of
+    output."""
 
     seconds: float = 300
     memory_mb: int = 3000
@@ -93,6 +94,11 @@ def mode() -> str:
         "namespaces, or, if you trust every submission, add --trusted.")
 
 
+def results() -> Path:
+    """What submissions may read of results: data sets that were generated, in a folder of their own."""
+    return environment.store_folder() / "for-submissions"
+
+
 def visible() -> dict[str, str]:
     """What a submission sees, read-only, and where: the system, Python, this package, data, results."""
     package = Path(__file__).resolve().parents[1]
@@ -103,7 +109,7 @@ def visible() -> dict[str, str]:
         inside = any(path == seen or path.startswith(seen + "/") for seen in found)
         if os.path.lexists(path) and path != "/" and not inside:
             found[path] = path
-    folders = {str(environment.data_folder()): _DATA, str(environment.store_folder()): _RESULTS}
+    folders = {str(environment.data_folder()): _DATA, str(results()): _RESULTS}
     return found | {os.path.realpath(path): place for path, place in folders.items() if os.path.isdir(path)}
 
 
@@ -121,16 +127,19 @@ class Warm:
     def __init__(self, *, light: bool = False):
         self._folder = tempfile.mkdtemp(prefix="grading-")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        home = {"HOME": self._folder, "MPLCONFIGDIR": self._folder}
+        results().mkdir(parents=True, exist_ok=True)
+        known = _environment(self._folder, str(environment.data_folder()), str(results())) | {"MPLCONFIGDIR": self._folder}
         words = [sys.executable, "-B", "-m", "labsupport.teach.warm", str(theirs.fileno()), *(["--light"] if light else [])]
         self._process = subprocess.Popen(
-            words, env=_environment(self._folder, "", "") | home, cwd=self._folder, pass_fds=(theirs.fileno(),),
+            words, env=known, cwd=self._folder, pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
         theirs.close()
         self._socket = ours
         if self._socket.recv(16) != b"ready":
             said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
             raise RuntimeError(f"The process that runs submissions did not start: {said[-1] if said else 'no reason given'}.")
+        for path in (results(), *results().rglob("*")):  # what a submission runs as may be another user
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
     def run(self, limits: Limits, *, kind: str, slot: int = 0) -> Confined:
         """Start one submission's process; hand it its cells with `Confined.send`."""
@@ -168,7 +177,7 @@ class Confined:
 
     def __init__(self, requests: socket.socket, limits: Limits, *, kind: str, slot: int = 0):
         self.limits, self.kind, self.report = limits, kind, Report()
-        self._began, self._buffer, self._kept = time.monotonic(), b"", []
+        self._waited, self._buffer, self._kept = 0.0, b"", []
         self._folder = tempfile.mkdtemp(prefix="grading-")
         reads, self._to = os.pipe()
         self._from, writes = os.pipe()
@@ -185,7 +194,7 @@ class Confined:
 
     def _job(self, slot: int) -> dict:
         limits, trusted = self.limits, self.kind == "trusted"
-        real = str(environment.data_folder()), str(environment.store_folder())
+        real = str(environment.data_folder()), str(results())
         each = {"CPU": int(limits.seconds) + 1, "CORE": 0, "FSIZE": limits.scratch_mb * 2**20, "NOFILE": 256,
                 "DATA": limits.memory_mb * 2**20}  # of each process; `confine` watches the sum
         return {"kind": self.kind, "root": self._folder, "visible": {} if trusted else visible(),
@@ -240,13 +249,11 @@ class Confined:
         return self.receive()
 
     def _ready(self, writing: bool = False) -> bool:
-        """Whether there is something to read, or room to write, before the time is up or the process is ended."""
-        while not self.report.why:
-            left = self._began + self.limits.seconds - time.monotonic()
-            if left <= 0:
-                return False
-            wait = min(left, 0.5)
+        """Whether there is something to read, or room to write, before its time is up or it is ended."""
+        while not self.report.why and self._waited < self.limits.seconds:
+            began, wait = time.monotonic(), min(self.limits.seconds - self._waited, 0.5)
             found = select.select([], [self._to], [], wait)[1] if writing else select.select([self._from], [], [], wait)[0]
+            self._waited += time.monotonic() - began
             if found:
                 return True
         return False
@@ -298,7 +305,7 @@ class Confined:
                 self._report_from = None
             self._listener.join(10)
             os.close(self._from)
-            self.report.seconds = round(time.monotonic() - self._began, 2)
+            self.report.seconds = round(self._waited, 2)
             self.report.output = b"".join(self._kept)[-4000:].decode(errors="replace")
             shutil.rmtree(self._folder, ignore_errors=True)
         return self.report

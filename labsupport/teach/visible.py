@@ -37,7 +37,8 @@ def question(key: str, environment: dict, *tests: Callable) -> None:
         try:
             test(**{name: environment[name] for name in names})
         except AssertionError as error:
-            print(f"Question {key}: not yet. {error}")
+            said = str(error).partition("\n")[0]
+            print(f"Question {key}: not yet. {said}".rstrip())
             return
         except Exception as error:  # a student's function may fail in any way
             print(f"Question {key}: not yet. It stopped with {type(error).__name__}: {error}.")

@@ -1,0 +1,1 @@
+"""Submissions made for the tests: right, empty, wrong in typical ways, hostile."""
