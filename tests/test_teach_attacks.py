@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from labsupport.teach import grade, release, sandbox, source
-from labsupport.teach.sandbox import Limits
+from labsupport.teach import grade, release, sandbox, source, surroundings
+from labsupport.teach.surroundings import Limits
 from tests.assignments import hostile, made
 
 ASSIGNMENTS = Path(__file__).resolve().parent.parent / "assignments"
@@ -37,7 +37,9 @@ def attacked(assignment, warm, kind, cells, limits=LIMITS):
     """The record of the empty notebook with these cells after it."""
     notebook = made.code(made.empty(assignment))
     record = grade.Record("attack.ipynb", "digest", "release", seed=1)
-    return grade.run(grade.Job(record, [*notebook, *cells], str(assignment.folder), limits, kind), warm)
+    return grade.run(
+        grade.Job(record, [*notebook, *cells], str(assignment.folder), limits, kind), warm
+    )
 
 
 @pytest.mark.parametrize("name", hostile.ATTACKS)
@@ -90,14 +92,22 @@ def test_there_is_no_network(warm, kind):
 def test_no_process_outlives_its_submission(warm, kind):
     before = set(children(warm))
     values(warm, kind, hostile.ATTACKS["stays behind"][0])
-    values(warm, kind, ["import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        os.setsid(); time.sleep(99)"])
+    values(
+        warm,
+        kind,
+        [
+            "import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        os.setsid(); time.sleep(99)"
+        ],
+    )
     assert set(children(warm)) <= before
 
 
 def children(warm) -> list[str]:
     """All processes below the one that is copied, and those that have left it for process 1."""
     session = warm._process.pid
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,uid,args"], capture_output=True, text=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["ps", "-eo", "pid,ppid,uid,args"], capture_output=True, text=True
+    ).stdout.splitlines()
     return [line for line in listed if f" {session} " in line or " 900000 " in line]
 
 
@@ -113,36 +123,54 @@ def test_the_submission_after_an_attack_is_graded_as_if_nothing_had_been(assignm
     attacked(assignment, warm, kind, hostile.ATTACKS["kills everything"][0])
     record = grade.Record("right.ipynb", "digest", "release", seed=1)
     cells = made.code(made.answered(assignment))
-    record = grade.run(grade.Job(record, cells, str(assignment.folder), Limits(seconds=120), kind), warm)
+    record = grade.run(
+        grade.Job(record, cells, str(assignment.folder), Limits(seconds=120), kind), warm
+    )
     assert record.earned == assignment.automatic_points and not record.problem
 
 
-def test_an_attack_on_a_right_answer_loses_nothing_that_was_earned_before_it(assignment, warm, kind):
+def test_an_attack_on_a_right_answer_loses_nothing_that_was_earned_before_it(
+    assignment, warm, kind
+):
     right = made.code(made.answered(assignment))
     record = grade.Record("right.ipynb", "digest", "release", seed=1)
     cells = [*right, hostile.ATTACKS["patches check, numpy and torch"][0][0].split("allowances")[0]]
-    record = grade.run(grade.Job(record, cells, str(assignment.folder), Limits(seconds=120), kind), warm)
+    record = grade.run(
+        grade.Job(record, cells, str(assignment.folder), Limits(seconds=120), kind), warm
+    )
     assert record.earned <= assignment.automatic_points
 
 
 def test_where_namespaces_cannot_be_had_grading_is_refused_in_one_sentence(monkeypatch):
-    monkeypatch.setattr(sandbox.Confined, "receive", lambda self: (_ for _ in ()).throw(sandbox.Ended("unshare: no")))
-    with pytest.raises(sandbox.SandboxUnavailable, match=r"^Submissions cannot be shut in .*unshare: no.* --trusted\.$"):
+    monkeypatch.setattr(
+        sandbox.Confined,
+        "receive",
+        lambda self: (_ for _ in ()).throw(sandbox.Ended("unshare: no")),
+    )
+    with pytest.raises(
+        sandbox.SandboxUnavailable,
+        match=r"^Submissions cannot be shut in .*unshare: no.* --trusted\.$",
+    ):
         sandbox.mode.__wrapped__()
 
 
 def test_a_user_without_rights_can_shut_submissions_in_too(assignment, warm):
     with warm.run(LIMITS, kind="user") as inside:
-        inside.send({"cells": [*hostile.ATTACKS["mounts and writes"][0], "import os\nme = os.getuid()"]})
+        inside.send(
+            {"cells": [*hostile.ATTACKS["mounts and writes"][0], "import os\nme = os.getuid()"]}
+        )
         inside.receive()
         assert inside.ask({"get": "wrote"}) == {"value": []}
 
 
 def test_folders_that_submissions_can_read_are_refused(tmp_path):
     with pytest.raises(ValueError, match="which submissions can read"):
-        sandbox.refuse_if_visible(Path(os.path.realpath(os.sys.prefix)) / "lib")
-    sandbox.refuse_if_visible(tmp_path)
+        surroundings.refuse_if_visible(Path(os.path.realpath(os.sys.prefix)) / "lib")
+    surroundings.refuse_if_visible(tmp_path)
 
 
 def test_all_releases_can_be_named():
-    assert release.identity("a", "b") != release.identity("a", "c") and len(release.identity("a", "b")) == 12
+    assert (
+        release.identity("a", "b") != release.identity("a", "c")
+        and len(release.identity("a", "b")) == 12
+    )

@@ -1,4 +1,4 @@
-"""A class of thirty, graded: good, bad and hostile submissions, under the names that students and platforms give them."""
+"""A class of thirty, graded: good, bad and hostile submissions, under names as students and platforms give them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,34 @@ from labsupport.teach import release, roster, sandbox, source, tables
 from tests.assignments import hostile, made
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ["anna", "bo", "chloé", "d'angelo", "emma lou", "fritz", "gül", "hana", "ivo", "jiří", "kim", "lea", "max", "nora", "ole",
-         "pia", "quentin", "rosa", "sam", "tom", "uwe", "vera", "wu", "xenia", "yara", "zoë"]
+NAMES = [
+    "anna",
+    "bo",
+    "chloé",
+    "d'angelo",
+    "emma lou",
+    "fritz",
+    "gül",
+    "hana",
+    "ivo",
+    "jiří",
+    "kim",
+    "lea",
+    "max",
+    "nora",
+    "ole",
+    "pia",
+    "quentin",
+    "rosa",
+    "sam",
+    "tom",
+    "uwe",
+    "vera",
+    "wu",
+    "xenia",
+    "yara",
+    "zoë",
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +55,16 @@ def class_of_thirty(tmp_path_factory):
     """A release for 26 students and 30 submissions; their folder, and what each file should earn."""
     folder = tmp_path_factory.mktemp("class")
     table = folder / "roster.csv"
-    table.write_text("id,name,email\n" + "".join(f"{n},{n.title()},{n.replace(' ', '.')}@x.edu\n" for n in NAMES), encoding="utf-8")
+    table.write_text(
+        "id,name,email\n"
+        + "".join(f"{n},{n.title()},{n.replace(' ', '.')}@x.edu\n" for n in NAMES),
+        encoding="utf-8",
+    )
     assignment = source.read(ROOT / "assignments" / "04-the-measure")
     out = folder / "hw04"
-    told = release.make(assignment, out, students=roster.read(table), paper=None, with_autograder=False)
+    told = release.make(
+        assignment, out, students=roster.read(table), paper=None, with_autograder=False
+    )
     handed_in = folder / "submissions"
     wanted = _hand_in(assignment, told, handed_in)
     return folder, told, assignment, handed_in, wanted
@@ -49,17 +81,23 @@ def _hand_in(assignment, told, handed_in) -> dict[str, float]:
 
     def of(student, **options):
         student = next(one for one in told.students if one.id == student)
-        return made.answered(assignment, told.id, seed=told.seed_of(student), student=student.id, **options)
+        return made.answered(
+            assignment, told.id, seed=told.seed_of(student), student=student.id, **options
+        )
 
     save("anna.ipynb", of("anna"), full)
     save("anna (1).ipynb", of("anna", instead={"q2": "corner = None"}), full - 3)
     save("bo_98765_112233_04-the-measure.ipynb", of("bo"), full)  # as Canvas names it
-    save("Chloé Martin_chloé_assignsubmission_file/my homework é.ipynb", of("chloé"), full)  # as Moodle does
+    save(
+        "Chloé Martin_chloé_assignsubmission_file/my homework é.ipynb", of("chloé"), full
+    )  # as Moodle does
     save("d'angelo.ipynb", of("d'angelo"), full)
     save("emma lou.ipynb", of("emma lou"), full)
     save("fritz@x.edu.ipynb", of("fritz"), full)
     save("gu\u0308l.ipynb", of("gül"), full)  # u and two dots, as another system writes it
-    save("hana.ipynb", of("anna"), full - 4)  # a neighbor's notebook: its numbers of q1 and q5 are the neighbor's
+    save(
+        "hana.ipynb", of("anna"), full - 4
+    )  # a neighbor's notebook: its numbers of q1 and q5 are the neighbor's
     wanted["hana.ipynb"] = full  # but they are computed, from the seed that the grader puts in
     old = of("ivo")
     for cell in old.cells:
@@ -67,15 +105,30 @@ def _hand_in(assignment, told, handed_in) -> dict[str, float]:
     save("ivo.ipynb", old, full)
     for student, mistake in zip(["jiří", "kim", "lea", "max", "nora", "ole"], mistakes):
         lost = sum(points[test] for test in mistake["loses"])
-        save(f"{student}.ipynb", of(student, instead={mistake["question"]: mistake["code"]}), full - lost)
+        save(
+            f"{student}.ipynb",
+            of(student, instead={mistake["question"]: mistake["code"]}),
+            full - lost,
+        )
     for student in ("pia", "quentin"):
         save(f"{student}.ipynb", made.empty(assignment, told.id), 0)
-    attacks = ["exits", "prints gigabytes", "patches check, numpy and torch", "forges answers", "deletes files", "forks"]
+    attacks = [
+        "exits",
+        "prints gigabytes",
+        "patches check, numpy and torch",
+        "forges answers",
+        "deletes files",
+        "forks",
+    ]
     for student, attack in zip(["rosa", "sam", "tom", "uwe", "vera", "wu"], attacks):
         notebook = made.empty(assignment, told.id)
         notebook.cells += [_cell(source_) for source_ in hostile.ATTACKS[attack][0]]
         save(f"{student}.ipynb", notebook, 0)
-    for name, content in (("xenia.ipynb", b"\x89PNG"), ("yara.pdf", b"%PDF"), ("nobody at all.ipynb", b"{}")):
+    for name, content in (
+        ("xenia.ipynb", b"\x89PNG"),
+        ("yara.pdf", b"%PDF"),
+        ("nobody at all.ipynb", b"{}"),
+    ):
         (handed_in / name).write_bytes(content)
         wanted[name] = 0
     (handed_in / "zoë").mkdir()
@@ -103,7 +156,9 @@ def graded(class_of_thirty):
     """The table of grades by submission, and what was said meanwhile."""
     folder, _, _, handed_in, _ = class_of_thirty
     out = folder / "grades.csv"
-    said = grade(folder / "hw04", handed_in, "--out", out, "--jobs", 2, "--seconds", 60, "--memory", 1500)
+    said = grade(
+        folder / "hw04", handed_in, "--out", out, "--jobs", 2, "--seconds", 60, "--memory", 1500
+    )
     with out.open(encoding="utf-8-sig", newline="") as file:
         return {line["submission"]: line for line in csv.DictReader(file)}, said, out
 
@@ -119,7 +174,9 @@ def test_every_submission_has_a_row_with_the_points_that_it_earned(class_of_thir
     assert set(rows) == {key(name) for name in wanted}
     for name, points in wanted.items():
         row = rows[key(name)]
-        earned = float(next(value for column, value in row.items() if column.startswith("automatic")))
+        earned = float(
+            next(value for column, value in row.items() if column.startswith("automatic"))
+        )
         assert points is None or earned == points, row
 
 
@@ -154,7 +211,9 @@ def test_progress_is_shown_submission_by_submission(graded):
     assert "30 of 30" in graded[1] and "anna.ipynb" in graded[1]
 
 
-def test_canvas_and_moodle_get_one_line_for_each_student_and_the_best_submission(class_of_thirty, graded):
+def test_canvas_and_moodle_get_one_line_for_each_student_and_the_best_submission(
+    class_of_thirty, graded
+):
     _, told, assignment, _, _ = class_of_thirty
     out = graded[2]
     canvas = list(csv.reader(out.with_suffix(".canvas.csv").open(encoding="utf-8-sig")))
@@ -175,7 +234,9 @@ def test_a_second_run_grades_nothing_again_and_a_stopped_one_goes_on(class_of_th
     assert len(records) == 30
     said = grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
     assert " of 30  " not in said and out.read_bytes() == before
-    record = next(path for path in records if json.loads(path.read_text())["submission"] == "kim.ipynb")
+    record = next(
+        path for path in records if json.loads(path.read_text())["submission"] == "kim.ipynb"
+    )
     record.write_text(record.read_text()[:100])  # cut short, as by a full disk
     said = grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
     assert "kim.ipynb" in said and "lea.ipynb" not in said
@@ -190,10 +251,15 @@ def test_points_given_by_hand_are_added_and_never_overwritten(class_of_thirty, g
     marks.write_text(text.replace("anna.ipynb,", "anna.ipynb,2.5"), encoding="utf-8-sig")
     grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
     rows = {line["submission"]: line for line in csv.DictReader(out.open(encoding="utf-8-sig"))}
-    assert rows["anna.ipynb"]["total"] == "19.5" and rows["bo_98765_112233_04-the-measure.ipynb"]["total"] == ""
+    assert (
+        rows["anna.ipynb"]["total"] == "19.5"
+        and rows["bo_98765_112233_04-the-measure.ipynb"]["total"] == ""
+    )
     assert "anna.ipynb,2.5" in marks.read_text(encoding="utf-8-sig")
     marks.write_text(text.replace("anna.ipynb,", "anna.ipynb,9"), encoding="utf-8-sig")
-    with pytest.raises(ValueError, match="line [0-9]+, column q6: '9' is no number of points from 0 to 3"):
+    with pytest.raises(
+        ValueError, match="line [0-9]+, column q6: '9' is no number of points from 0 to 3"
+    ):
         grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
     marks.write_text(text, encoding="utf-8-sig")
 
@@ -203,15 +269,34 @@ def test_the_page_of_written_answers_runs_nothing(class_of_thirty, graded):
     assert "Because of the wall." in page and "<script" not in page
 
 
-def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(class_of_thirty, tmp_path):
+def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(
+    class_of_thirty, tmp_path
+):
     folder, _, _, handed_in, _ = class_of_thirty
     few = tmp_path / "few"
     few.mkdir()
     for name in ("bo_98765_112233_04-the-measure.ipynb", "emma lou.ipynb"):
         shutil.copy(handed_in / name, few / name)
-    (few / "kim.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "import time\ntime.sleep(999)"}]}))
-    words = [sys.executable, "-m", "labsupport", "grade", folder / "hw04", few, "--out", tmp_path / "g.csv", "--jobs", "1", "--seconds", "200"]
-    running = subprocess.Popen(list(map(str, words)), start_new_session=True, stdout=subprocess.DEVNULL)
+    (few / "kim.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": "import time\ntime.sleep(999)"}]})
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "labsupport",
+        "grade",
+        folder / "hw04",
+        few,
+        "--out",
+        tmp_path / "g.csv",
+        "--jobs",
+        "1",
+        "--seconds",
+        "200",
+    ]
+    running = subprocess.Popen(
+        list(map(str, words)), start_new_session=True, stdout=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "g.records").glob("*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -238,13 +323,16 @@ def test_trusted_submissions_are_graded_without_namespaces(class_of_thirty, tmp_
     assert f"{assignment.automatic_points:g} of {assignment.automatic_points:g}" in said
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["nowhere", "SUBS", "--out", "g.csv"], "nowhere holds no release"),
-    (["HW", "nowhere", "--out", "g.csv"], "nowhere is no folder"),
-    (["HW", "EMPTY", "--out", "g.csv"], "is empty: there is nothing to grade"),
-    (["HW", "SUBS", "--out", "g.txt"], "ends in .csv"),
-    (["HW", "SUBS", "--out", "g.csv", "--seconds", "0"], "must be positive"),
-])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere", "SUBS", "--out", "g.csv"], "nowhere holds no release"),
+        (["HW", "nowhere", "--out", "g.csv"], "nowhere is no folder"),
+        (["HW", "EMPTY", "--out", "g.csv"], "is empty: there is nothing to grade"),
+        (["HW", "SUBS", "--out", "g.txt"], "ends in .csv"),
+        (["HW", "SUBS", "--out", "g.csv", "--seconds", "0"], "must be positive"),
+    ],
+)
 def test_what_cannot_be_graded_is_refused_in_one_sentence(class_of_thirty, tmp_path, words, says):
     folder, _, _, handed_in, _ = class_of_thirty
     (tmp_path / "empty").mkdir()
@@ -264,4 +352,8 @@ def test_a_release_that_was_changed_is_noticed(class_of_thirty, tmp_path):
 
 
 def test_no_cell_of_a_table_is_a_formula():
-    assert tables._safe("=1+1") == "'=1+1" and tables._safe("@x") == "'@x" and tables._safe(-1.5) == "-1.5"
+    assert (
+        tables._safe("=1+1") == "'=1+1"
+        and tables._safe("@x") == "'@x"
+        and tables._safe(-1.5) == "-1.5"
+    )

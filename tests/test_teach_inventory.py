@@ -42,7 +42,9 @@ def test_the_page_gives_no_answer_away(items):
         for belief in item.misconceptions.values():
             assert belief not in PAGE
     letters = [item.right for item in items]
-    assert all(letters.count(letter) == 3 for letter in "abcd"), "no letter is a better guess than another"
+    assert all(letters.count(letter) == 3 for letter in "abcd"), (
+        "no letter is a better guess than another"
+    )
 
 
 def test_the_right_answer_is_not_told_by_its_length(items):
@@ -57,9 +59,19 @@ def test_the_right_answer_is_not_told_by_its_length(items):
 def test_gain_is_the_share_of_what_could_be_gained(items, tmp_path):
     right = [item.right for item in items]
     wrong = [next(iter(item.misconceptions)) for item in items]
-    before = answers(tmp_path / "before.csv", items, {"anna": right[:6] + wrong[6:], "bo": wrong, "late": right})
-    after = answers(tmp_path / "after.csv", items, {"BO ": right[:6] + wrong[6:], "anna": right[:9] + wrong[9:], "gone": wrong})
-    said = CliRunner().invoke(app, ["inventory", str(before), str(after)], catch_exceptions=False).output
+    before = answers(
+        tmp_path / "before.csv", items, {"anna": right[:6] + wrong[6:], "bo": wrong, "late": right}
+    )
+    after = answers(
+        tmp_path / "after.csv",
+        items,
+        {"BO ": right[:6] + wrong[6:], "anna": right[:9] + wrong[9:], "gone": wrong},
+    )
+    said = (
+        CliRunner()
+        .invoke(app, ["inventory", str(before), str(after)], catch_exceptions=False)
+        .output
+    )
     assert "2 students in both (3 before, 3 after)" in said
     assert "Right before: 25 percent, after: 62 percent." in said
     assert "gain of the class: 0.50; mean of the students' own: 0.50" in said
@@ -78,13 +90,16 @@ def test_where_everything_was_known_there_is_nothing_to_gain(items):
     assert "none could gain" in inventory.report(items, everything, everything)
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("id,1,2\nanna,a,b\n", "no column is called 3"),
-    ("id,{n}\nanna,e{r}\n", "line 2, column 1: 'e' is no answer; possible: a, b, c, d"),
-    ("id,{n}\nanna,a{r}\nAnna,a{r}\n", "line 3, column id: it is there twice"),
-    ("id,{n}\n,a{r}\n", "line 2, column id: it is empty"),
-    ("id,{n}\n", "holds no answers"),
-])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,1,2\nanna,a,b\n", "no column is called 3"),
+        ("id,{n}\nanna,e{r}\n", "line 2, column 1: 'e' is no answer; possible: a, b, c, d"),
+        ("id,{n}\nanna,a{r}\nAnna,a{r}\n", "line 3, column id: it is there twice"),
+        ("id,{n}\n,a{r}\n", "line 2, column id: it is empty"),
+        ("id,{n}\n", "holds no answers"),
+    ],
+)
 def test_answers_that_cannot_be_right_are_named(items, tmp_path, text, says):
     path = tmp_path / "x.csv"
     path.write_text(text.format(n=",".join(item.number for item in items), r=",a" * 11))

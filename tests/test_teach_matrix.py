@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from labsupport.teach import grade, sandbox, source
-from labsupport.teach.sandbox import Limits
+from labsupport.teach.surroundings import Limits
 from tests.assignments import made
 
 FOLDER = Path(__file__).resolve().parent.parent / "assignments"
-ASSIGNMENTS = {path.parent.name: source.read(path.parent) for path in sorted(FOLDER.glob("*/assignment.ipynb"))}
-MISTAKES = [(name, mistake["name"]) for name, assignment in ASSIGNMENTS.items() for mistake in made.mistakes(assignment)]
+ASSIGNMENTS = {
+    path.parent.name: source.read(path.parent) for path in sorted(FOLDER.glob("*/assignment.ipynb"))
+}
+MISTAKES = [
+    (name, mistake["name"])
+    for name, assignment in ASSIGNMENTS.items()
+    for mistake in made.mistakes(assignment)
+]
 each_assignment = pytest.mark.parametrize("name", ASSIGNMENTS)
 #: Another student's seed than the one in the source: nothing may depend on the author's own data.
 SEED = 20261125
@@ -23,9 +29,12 @@ def run():
     """Grade a notebook of an assignment; give the record."""
     kind = sandbox.mode()
     with sandbox.Warm() as warm:
+
         def graded(assignment, notebook, seed=SEED):
             record = grade.Record("x.ipynb", "digest", "release", seed=seed)
-            job = grade.Job(record, made.code(notebook), str(assignment.folder), Limits(seconds=300), kind)
+            job = grade.Job(
+                record, made.code(notebook), str(assignment.folder), Limits(seconds=300), kind
+            )
             return grade.run(job, warm)
 
         yield graded
@@ -52,15 +61,21 @@ def test_an_empty_notebook_scores_zero_and_stops_at_no_cell_that_was_given(run, 
     assert record.problem == "" and record.earned == 0
 
 
-@pytest.mark.parametrize(("name", "mistake"), MISTAKES, ids=[f"{name}: {mistake}" for name, mistake in MISTAKES])
+@pytest.mark.parametrize(
+    ("name", "mistake"), MISTAKES, ids=[f"{name}: {mistake}" for name, mistake in MISTAKES]
+)
 def test_a_typical_wrong_answer_loses_its_points_and_no_others(run, name, mistake):
     assignment = ASSIGNMENTS[name]
     known = next(one for one in made.mistakes(assignment) if one["name"] == mistake)
     notebook = made.answered(assignment, seed=SEED, instead={known["question"]: known["code"]})
     record = run(assignment, notebook)
-    assert failed(record) == set(known["loses"]), [(r["test"], r["why"]) for r in record.results if r["why"]]
+    assert failed(record) == set(known["loses"]), [
+        (r["test"], r["why"]) for r in record.results if r["why"]
+    ]
     of_question = {test.name: test.question for test in assignment.tests}
-    assert {of_question[test] for test in known["loses"]} == {known["question"]}, "another question's points are lost"
+    assert {of_question[test] for test in known["loses"]} == {known["question"]}, (
+        "another question's points are lost"
+    )
     assert record.earned < assignment.automatic_points
 
 

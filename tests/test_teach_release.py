@@ -16,14 +16,25 @@ import pytest
 from typer.testing import CliRunner
 
 from labsupport.__main__ import app
-from labsupport.teach import autograder, notebooks, questions, release, roster, source, strip, submission
+from labsupport.teach import (
+    autograder,
+    notebooks,
+    questions,
+    release,
+    roster,
+    source,
+    strip,
+    submission,
+)
 from labsupport.teach.gradescope import OwnSeed
 from tests.assignments import made
 from tools.notebooks import SETUP_CELL
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "assignments"
-ASSIGNMENTS = {path.parent.name: source.read(path.parent) for path in sorted(FOLDER.glob("*/assignment.ipynb"))}
+ASSIGNMENTS = {
+    path.parent.name: source.read(path.parent) for path in sorted(FOLDER.glob("*/assignment.ipynb"))
+}
 each_assignment = pytest.mark.parametrize("name", ASSIGNMENTS)
 
 
@@ -42,7 +53,9 @@ def for_two(reference, tmp_path_factory):
     folder = tmp_path_factory.mktemp("release")
     (folder / "roster.csv").write_text("id,name,email\nanna,Anna,anna@x.edu\nbo,Bo,bo@x.edu\n")
     students = roster.read(folder / "roster.csv")
-    return release.make(reference, folder / "hw", students=students, paper=None, with_autograder=False)
+    return release.make(
+        reference, folder / "hw", students=students, paper=None, with_autograder=False
+    )
 
 
 # -- the student's notebook ---------------------------------------------------------------------------------------
@@ -57,25 +70,39 @@ def test_a_students_notebook_has_no_solution_no_hidden_test_and_no_rubric(name):
 
 
 def secrets_of(assignment) -> list[str]:
-    """Lines that no student may see: solutions, hidden tests, model answers and rubrics, if they are long enough to mean
-    something and stand nowhere in what everyone is given."""
-    given = "\n".join(part.source for part in assignment.parts if not isinstance(part, source.Question))
+    """Lines that no student may see: solutions, hidden tests, model answers and rubrics, if they are long enough to
+    mean something and stand nowhere in what everyone is given."""
+    given = "\n".join(
+        part.source for part in assignment.parts if not isinstance(part, source.Question)
+    )
     given += "\n".join(cell.source for question in assignment.questions for cell in question.text)
     lines = []
     for question in assignment.questions:
         for cell in question.solution:
-            lines += strip.solution_lines(cell.source) if cell.cell_type == "code" else cell.source.split("\n")
+            lines += (
+                strip.solution_lines(cell.source)
+                if cell.cell_type == "code"
+                else cell.source.split("\n")
+            )
         for test in question.tests:
             lines += [test.name, *test.source.split("\n")[1:]] if test.hidden else []
     shown = "\n".join(test.source for test in assignment.tests if not test.hidden)
     lines = {line.strip() for line in lines}
-    plain = re.compile(r"(import torch|from labsupport.teach.judging import .*|return .{0,12}|\*\*Rubric\*\*)$")
-    return sorted(line for line in lines if len(line) > 12 and not plain.match(line) and line not in given and line not in shown)
+    plain = re.compile(
+        r"(import torch|from labsupport.teach.judging import .*|return .{0,12}|\*\*Rubric\*\*)$"
+    )
+    return sorted(
+        line
+        for line in lines
+        if len(line) > 12 and not plain.match(line) and line not in given and line not in shown
+    )
 
 
 def test_there_are_secrets_to_look_for(reference):
     found = secrets_of(reference)
-    assert any("half = 2.776" in line for line in found) and any("1 point: " in line for line in found)
+    assert any("half = 2.776" in line for line in found) and any(
+        "1 point: " in line for line in found
+    )
     assert any("first_order(1.5" in line for line in found) and len(found) > 30
 
 
@@ -93,12 +120,17 @@ def test_a_students_notebook_needs_no_otter_and_is_python(name):
 @each_assignment
 def test_a_students_checks_are_quiet_about_answers_and_right_for_the_solution(name, capsys):
     assignment = ASSIGNMENTS[name]
-    for notebook, says in ((made.empty(assignment), "no answer yet"), (made.answered(assignment), "right so far")):
+    for notebook, says in (
+        (made.empty(assignment), "no answer yet"),
+        (made.answered(assignment), "right so far"),
+    ):
         space: dict = {}
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 exec(compile(cell.source, "cell", "exec"), space)
-        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Question ")]
+        lines = [
+            line for line in capsys.readouterr().out.splitlines() if line.startswith("Question ")
+        ]
         assert len(lines) == sum(any(not t.hidden for t in q.tests) for q in assignment.questions)
         wrong = [line for line in lines if says not in line]
         assert not wrong if says == "right so far" else len(wrong) < len(lines), lines
@@ -123,14 +155,20 @@ def test_the_setup_cell_is_the_books():
     assert ours.strip() == SETUP_CELL.partition("\nIMPORTS")[0].strip()
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("y = 3  # SOLUTION", "y = ..."),
-    ("    return 2 * x  # SOLUTION", "    ..."),
-    ("a, b = 1, 2  # SOLUTION", "a, b = ..."),
-    ("half = 1  # SOLUTION NO PROMPT\nc = half # SOLUTION", "c = ..."),
-    ("def f():\n    # BEGIN SOLUTION\n    x = 1\n    return x\n    # END SOLUTION", "def f():\n    ..."),
-    ("plain = 1  # no solution here", "plain = 1  # no solution here"),
-])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("y = 3  # SOLUTION", "y = ..."),
+        ("    return 2 * x  # SOLUTION", "    ..."),
+        ("a, b = 1, 2  # SOLUTION", "a, b = ..."),
+        ("half = 1  # SOLUTION NO PROMPT\nc = half # SOLUTION", "c = ..."),
+        (
+            "def f():\n    # BEGIN SOLUTION\n    x = 1\n    return x\n    # END SOLUTION",
+            "def f():\n    ...",
+        ),
+        ("plain = 1  # no solution here", "plain = 1  # no solution here"),
+    ],
+)
 def test_solutions_are_stripped_as_otter_strips_them(before, after):
     from otter.assign.solutions import replace_solutions
 
@@ -144,17 +182,32 @@ def test_solutions_are_stripped_as_otter_strips_them(before, after):
 def test_each_student_has_data_of_their_own_and_always_the_same(for_two, reference, tmp_path):
     anna, bo = for_two.students
     assert for_two.seed_of(anna) != for_two.seed_of(bo)
-    again = release.make(reference, tmp_path / "again", students=for_two.students, secret=for_two.secret, paper=None,
-                         with_autograder=False)
+    again = release.make(
+        reference,
+        tmp_path / "again",
+        students=for_two.students,
+        secret=for_two.secret,
+        paper=None,
+        with_autograder=False,
+    )
     assert again.id == for_two.id and again.seed_of(anna) == for_two.seed_of(anna)
-    files = [folder / "student" / "anna" / "04-the-measure.ipynb" for folder in (for_two.folder, again.folder)]
+    files = [
+        folder / "student" / "anna" / "04-the-measure.ipynb"
+        for folder in (for_two.folder, again.folder)
+    ]
     assert files[0].read_bytes() == files[1].read_bytes()
-    other = release.make(reference, tmp_path / "other", students=for_two.students, paper=None, with_autograder=False)
+    other = release.make(
+        reference, tmp_path / "other", students=for_two.students, paper=None, with_autograder=False
+    )
     assert other.id != for_two.id and other.seed_of(anna) != for_two.seed_of(anna)
 
 
 def test_neither_the_secret_nor_another_student_is_in_what_is_handed_out(for_two):
-    handed_out = "".join(path.read_text() for path in (for_two.folder / "student").rglob("*.ipynb") if "anna" in path.parts)
+    handed_out = "".join(
+        path.read_text()
+        for path in (for_two.folder / "student").rglob("*.ipynb")
+        if "anna" in path.parts
+    )
     assert for_two.secret not in handed_out and "bo@x.edu" not in handed_out
     assert str(for_two.seed_of(for_two.students[1])) not in handed_out
     assert (for_two.folder / "instructor" / "release.json").stat().st_mode & 0o077 == 0
@@ -200,7 +253,9 @@ def test_the_questions_are_printed_as_a_pdf(reference, tmp_path):
     assert path.suffix == ".pdf" and "Question 6" in text and "2.776 * growth" not in text
 
 
-def test_without_a_browser_the_questions_are_a_page_and_that_is_said(reference, tmp_path, monkeypatch):
+def test_without_a_browser_the_questions_are_a_page_and_that_is_said(
+    reference, tmp_path, monkeypatch
+):
     monkeypatch.setattr(questions, "find_browser", lambda: None)
     said = []
     assert questions.write(reference, tmp_path / "q", say=said.append).suffix == ".html"
@@ -213,9 +268,21 @@ def test_otter_accepts_the_reference_and_its_zip_grades_a_submission(reference, 
     names = zipfile.ZipFile(zipped).namelist()
     assert {"run_autograder", "setup.sh", "tests/q4.py", "files/marking.py"} <= set(names)
     assert "labsupport/teach/judging.py" in names and not any("mistakes" in name for name in names)
-    wrong = made.answered(reference, told.id, instead={"q2": "def corner(x, gradient, epsilon):\n    return 0 * x"})
+    wrong = made.answered(
+        reference, told.id, instead={"q2": "def corner(x, gradient, epsilon):\n    return 0 * x"}
+    )
     made.save(wrong, tmp_path / "wrong.ipynb")
-    words = [sys.executable, "-m", "otter", "run", "-a", str(zipped), "-o", str(tmp_path), str(tmp_path / "wrong.ipynb")]
+    words = [
+        sys.executable,
+        "-m",
+        "otter",
+        "run",
+        "-a",
+        str(zipped),
+        "-o",
+        str(tmp_path),
+        str(tmp_path / "wrong.ipynb"),
+    ]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-800:]
     found = json.loads((tmp_path / "results.json").read_text())
@@ -225,26 +292,40 @@ def test_otter_accepts_the_reference_and_its_zip_grades_a_submission(reference, 
 
 def test_without_otter_one_sentence_says_what_to_install(reference, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "otter", None)
-    with pytest.raises(RuntimeError, match=r'otter-grader, which is not installed; run: pip install "labsupport\[teach\]"\.$'):
+    with pytest.raises(
+        RuntimeError,
+        match=r'otter-grader, which is not installed; run: pip install "labsupport\[teach\]"\.$',
+    ):
         release.make(reference, tmp_path / "hw", paper=None)
     assert not list(tmp_path.iterdir()), "nothing is left half-made"
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["4.5"], "No assignment is called '4.5'"),
-    (["04-the-mesure"], "Did you mean '04-the-measure'"),
-    (["04", "--assignments", "EMPTY"], "There are no assignments in"),
-    (["04", "--secret", "short", "--per-student", "ROSTER"], "at least 8 are needed"),
-    (["04", "--per-student", "nowhere.csv"], "nowhere.csv does not exist"),
-    (["chapter", "04", "05"], "Release what"),
-    (["chapter", "44"], "No chapter is called '44'"),
-])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["4.5"], "No assignment is called '4.5'"),
+        (["04-the-mesure"], "Did you mean '04-the-measure'"),
+        (["04", "--assignments", "EMPTY"], "There are no assignments in"),
+        (["04", "--secret", "short", "--per-student", "ROSTER"], "at least 8 are needed"),
+        (["04", "--per-student", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["chapter", "04", "05"], "Release what"),
+        (["chapter", "44"], "No chapter is called '44'"),
+    ],
+)
 def test_what_cannot_be_released_is_refused_in_one_sentence(tmp_path, words, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "roster.csv").write_text("id\nanna\n")
     known = {"EMPTY": tmp_path / "empty", "ROSTER": tmp_path / "roster.csv"}
     with pytest.raises((ValueError, OSError), match=says):
-        invoke("release", *[known.get(word, word) for word in words], "--out", tmp_path / "hw", "--no-autograder", "--browser", "none")
+        invoke(
+            "release",
+            *[known.get(word, word) for word in words],
+            "--out",
+            tmp_path / "hw",
+            "--no-autograder",
+            "--browser",
+            "none",
+        )
     assert not (tmp_path / "hw").exists()
 
 
@@ -262,13 +343,45 @@ def test_a_release_that_fails_leaves_nothing(reference, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    (lambda cells: cells.pop(next(i for i, c in enumerate(cells) if c.source == "# END QUESTION")), "without its partner"),
-    (lambda cells: setattr(cells[next(i for i, c in enumerate(cells) if "points: 2\n" in c.source + "\n" and "BEGIN Q" in c.source)],
-                           "source", "# BEGIN QUESTION\nname: q1\npoints: 3"), "has 3 points, its tests have 2"),
-    (lambda cells: setattr(next(c for c in cells if "def test_two" in c.source), "source", "x = 1"), "a test begins with"),
-    (lambda cells: setattr(next(c for c in cells if "BEGIN Q" in c.source), "source", "# BEGIN QUESTION\nname: q1"), "needs a name and points"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda cells: cells.pop(
+                next(i for i, c in enumerate(cells) if c.source == "# END QUESTION")
+            ),
+            "without its partner",
+        ),
+        (
+            lambda cells: setattr(
+                cells[
+                    next(
+                        i
+                        for i, c in enumerate(cells)
+                        if "points: 2\n" in c.source + "\n" and "BEGIN Q" in c.source
+                    )
+                ],
+                "source",
+                "# BEGIN QUESTION\nname: q1\npoints: 3",
+            ),
+            "has 3 points, its tests have 2",
+        ),
+        (
+            lambda cells: setattr(
+                next(c for c in cells if "def test_two" in c.source), "source", "x = 1"
+            ),
+            "a test begins with",
+        ),
+        (
+            lambda cells: setattr(
+                next(c for c in cells if "BEGIN Q" in c.source),
+                "source",
+                "# BEGIN QUESTION\nname: q1",
+            ),
+            "needs a name and points",
+        ),
+    ],
+)
 def test_an_assignment_that_does_not_fit_together_says_where(tmp_path, change, says):
     shutil.copytree(FOLDER / "04-the-measure", tmp_path / "a")
     path = tmp_path / "a" / "assignment.ipynb"

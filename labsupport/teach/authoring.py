@@ -21,8 +21,10 @@ def to_notebook(script: str):
     """The notebook that a percent script describes; its raw cells get back the ``# `` that such scripts lose."""
     jupytext = need("jupytext")
     notebook = jupytext.reads(script, fmt="py:percent")
-    kept = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}
+    kept = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     notebook.metadata.clear()
     notebook.metadata.update(kept)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -40,10 +42,14 @@ def main(argv: list[str]) -> int:
         return 2
     script, folder = Path(argv[0]), Path(argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    need("nbformat").write(to_notebook(script.read_text(encoding="utf-8")), folder / "assignment.ipynb")
+    need("nbformat").write(
+        to_notebook(script.read_text(encoding="utf-8")), folder / "assignment.ipynb"
+    )
     made = source.read(folder)
-    print(f"{made.title}: {made.points:g} points in {len(made.questions)} questions, "
-          f"{made.automatic_points:g} graded automatically by {len(made.tests)} tests.")
+    print(
+        f"{made.title}: {made.points:g} points in {len(made.questions)} questions, "
+        f"{made.automatic_points:g} graded automatically by {len(made.tests)} tests."
+    )
     return 0
 
 

@@ -1,8 +1,8 @@
 """The autograder that Gradescope and ``otter run`` take, made by otter-grader itself.
 
-Otter runs its tests in the submission's own process. For submissions that may cheat, ``labsupport grade`` is the one that
-judges from outside. With a roster the zip holds a table of seeds by hashed email and id, and a plugin that gives each
-submission its student's seed (`gradescope`).
+Otter runs its tests in the submission's own process. For submissions that may cheat, ``labsupport grade``
+is the one that judges from outside. With a roster the zip holds a table of seeds by hashed email and id, and a
+plugin that gives each submission its student's seed (`gradescope`).
 """
 
 from __future__ import annotations
@@ -57,16 +57,24 @@ def write(assignment: Assignment, release: Release, path: Path) -> None:
     need("otter")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
-        shutil.copytree(assignment.folder, work, ignore=shutil.ignore_patterns("__pycache__", "mistakes.yaml"))
+        shutil.copytree(
+            assignment.folder, work, ignore=shutil.ignore_patterns("__pycache__", "mistakes.yaml")
+        )
         _configure(work / "assignment.ipynb", release)
         (work / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
         words = [sys.executable, "-m", "otter", "assign", "--no-pdfs", "assignment.ipynb", "made"]
-        surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))}
+        surroundings = os.environ | {
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")])
+            )
+        }
         done = subprocess.run(words, cwd=work, capture_output=True, text=True, env=surroundings)
         found = list((work / "made" / "autograder").glob("*.zip"))
         if done.returncode or not found:
             said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-            raise RuntimeError(f"otter does not accept {assignment.name}: " + " / ".join(said[-6:])[-600:])
+            raise RuntimeError(
+                f"otter does not accept {assignment.name}: " + " / ".join(said[-6:])[-600:]
+            )
         shutil.copy(found[0], path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as made:
         for file in sorted(_PACKAGE.rglob("*")):

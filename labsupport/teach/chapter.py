@@ -1,4 +1,4 @@
-"""A chapter for the classroom: its exercises without their solutions and, if wished, its questions without their answers.
+"""A chapter for the classroom: exercises without solutions and, if wished, predictions without answers.
 
 What students open is a copy; the chapter in the book stays as it is. Metadata of nbgrader and of slides stay too.
 """
@@ -11,12 +11,15 @@ from pathlib import Path
 from labsupport.errors import choose
 from labsupport.teach.needs import need
 
-_DETAILS = re.compile(r"<details\b[^>]*>\s*<summary>(?P<what>.*?)</summary>.*?</details>\n*", re.DOTALL | re.IGNORECASE)
+_DETAILS = re.compile(
+    r"<details\b[^>]*>\s*<summary>(?P<what>.*?)</summary>.*?</details>\n*",
+    re.DOTALL | re.IGNORECASE,
+)
 _TAGS = re.compile(r"<[^>]+>")
 
 
 def find(wanted: str, book: Path) -> Path:
-    """The chapter called ``wanted``, "04" or "04-measuring-sensitivity". Raises UnknownName with those that there are."""
+    """The chapter called ``wanted``, "04" or "04-measuring-sensitivity"; else UnknownName, with those there are."""
     known = {path.stem: path for path in sorted(book.glob("[0-9][0-9]-*.ipynb"))}
     if not known:
         raise FileNotFoundError(f"There are no chapters in {book}; name the folder with --book.")
@@ -39,11 +42,15 @@ def release(wanted: str, out: Path, *, book: Path, answers: bool = True) -> Path
     nbformat = need("nbformat")
     path = find(wanted, book)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} is not empty: name a new folder, so that nothing is overwritten.")
+        raise FileExistsError(
+            f"{out} is not empty: name a new folder, so that nothing is overwritten."
+        )
     notebook = nbformat.read(path, as_version=4)
     strip(notebook, answers=answers)
     if (left := what_is_left(notebook, answers=answers)) is not None:
-        raise ValueError(f"{path.name}, cell {left}: a solution could not be taken out; nothing was written.")
+        raise ValueError(
+            f"{path.name}, cell {left}: a solution could not be taken out; nothing was written."
+        )
     out.mkdir(parents=True, exist_ok=True)
     target = out / path.name
     nbformat.write(notebook, target)
@@ -57,7 +64,9 @@ def strip(notebook, *, answers: bool) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             before = cell.source
-            cell.source = _DETAILS.sub(lambda part: "" if _kind(part) in unwanted else part.group(), before).strip("\n")
+            cell.source = _DETAILS.sub(
+                lambda part: "" if _kind(part) in unwanted else part.group(), before
+            ).strip("\n")
             if not cell.source.strip() and before.strip():
                 continue
         elif cell.cell_type == "code":

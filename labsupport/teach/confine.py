@@ -1,9 +1,10 @@
 """How a submission's process is shut in, on Linux, by namespaces.
 
-A process makes new namespaces and its child becomes process 1 of them: it builds the small world that a submission sees,
-starts the submission, and watches it. It mounts a new root with a read-only view of a few folders and a scratch of limited
-size, gives the submission neither capabilities nor a way to get any, and ends everything when the submission ends, holds
-too much memory, or the grader is gone. When process 1 ends, the kernel kills whatever the submission has left behind.
+A process makes new namespaces, and its child becomes process 1 of them: it builds the small world that a
+submission sees, starts the submission, and watches it. It mounts a new root with a read-only view of a few
+folders and a scratch of limited size, gives the submission neither capabilities nor a way to get any, and ends
+everything when the submission ends, holds too much memory, or the grader is gone. When process 1 ends, the
+kernel kills whatever the submission has left behind.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _NOSUID, _NODEV, _NOEXEC, _DETACH = 2, 4, 8, 2
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 _MOUNT_SETATTR, _PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
-_NEW_USER, _NEW_SPACES = 0x10000000, 0x20000000 | 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000  # pid mount net ipc uts
+_NEW_USER, _NEW_SPACES = (
+    0x10000000,
+    0x20000000 | 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000,
+)  # pid mount net ipc uts
 _DUMPABLE, _DEATH_SIGNAL, _CAP_DROP, _NO_NEW_PRIVILEGES = 4, 1, 24, 38
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 #: Seconds between two looks at the memory.
@@ -41,7 +45,9 @@ def _checked(result: int, doing: str) -> None:
 
 def _mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     words = [None if text is None else text.encode() for text in (source, target, kind)]
-    _checked(_LIBC.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
+    _checked(
+        _LIBC.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}"
+    )
 
 
 class _Attributes(ctypes.Structure):
@@ -51,8 +57,14 @@ class _Attributes(ctypes.Structure):
 def _read_only(target: str, flags: int) -> None:
     """Make a mount and all below it read-only, whatever else they are."""
     wanted = _Attributes(flags, 0, 0, 0)
-    found = _LIBC.syscall(_MOUNT_SETATTR, _AT_FDCWD, target.encode(), _AT_RECURSIVE,
-                          ctypes.byref(wanted), ctypes.sizeof(wanted))
+    found = _LIBC.syscall(
+        _MOUNT_SETATTR,
+        _AT_FDCWD,
+        target.encode(),
+        _AT_RECURSIVE,
+        ctypes.byref(wanted),
+        ctypes.sizeof(wanted),
+    )
     _checked(found, f"make {target} read-only")
 
 
@@ -69,7 +81,13 @@ def build_root(root: str, visible: dict[str, str], scratch_mb: int, uid: int) ->
         _mount(f"/dev/{name}", f"{root}/dev/{name}", None, _BIND)
     os.symlink("/proc/self/fd", root + "/dev/fd")
     Path(root + "/etc/passwd").write_text(f"student:x:{uid}:{uid}::/scratch:/bin/false\n")
-    _mount("scratch", root + "/scratch", "tmpfs", _NOSUID | _NODEV, f"size={scratch_mb}m,nr_inodes=20k,mode=777")
+    _mount(
+        "scratch",
+        root + "/scratch",
+        "tmpfs",
+        _NOSUID | _NODEV,
+        f"size={scratch_mb}m,nr_inodes=20k,mode=777",
+    )
     for name in ("tmp", "shm"):
         os.mkdir(f"{root}/scratch/{name}", 0o777)
         os.chmod(f"{root}/scratch/{name}", 0o777)
@@ -103,7 +121,9 @@ def _show(root: str, path: str, place: str) -> None:
 def _read_only_root() -> None:
     """The root's own tmpfs, without what is mounted on it."""
     wanted = _Attributes(_ATTR_RDONLY, 0, 0, 0)
-    found = _LIBC.syscall(_MOUNT_SETATTR, _AT_FDCWD, b"/", 0, ctypes.byref(wanted), ctypes.sizeof(wanted))
+    found = _LIBC.syscall(
+        _MOUNT_SETATTR, _AT_FDCWD, b"/", 0, ctypes.byref(wanted), ctypes.sizeof(wanted)
+    )
     _checked(found, "make the root read-only")
 
 
@@ -145,13 +165,21 @@ def shared_out_bytes(only: int | None = None) -> int:
     total = 0
     for entry in _processes(only):
         with contextlib.suppress(OSError, IndexError, ValueError):
-            found = re.search(r"^Pss_Anon:\s+(\d+) kB", Path(f"/proc/{entry}/smaps_rollup").read_text(), re.MULTILINE)
+            found = re.search(
+                r"^Pss_Anon:\s+(\d+) kB",
+                Path(f"/proc/{entry}/smaps_rollup").read_text(),
+                re.MULTILINE,
+            )
             total += int(found.group(1)) * 1024 if found else 0
     return total + (0 if only else _scratch_bytes())
 
 
 def _processes(only: int | None) -> list[str]:
-    return [str(only)] if only else [entry for entry in os.listdir("/proc") if entry.isdigit() and entry != "1"]
+    return (
+        [str(only)]
+        if only
+        else [entry for entry in os.listdir("/proc") if entry.isdigit() and entry != "1"]
+    )
 
 
 def _scratch_bytes() -> int:
@@ -167,7 +195,11 @@ def watch(child: int, report: int, memory_bytes: int, trusted: bool) -> None:
     while status is None and not why:
         peak = max(peak, held_bytes(child if trusted else None))
         if peak > memory_bytes:
-            peak = held if (held := shared_out_bytes(child if trusted else None)) < memory_bytes else peak
+            peak = (
+                held
+                if (held := shared_out_bytes(child if trusted else None)) < memory_bytes
+                else peak
+            )
             why = "memory" if peak > memory_bytes else ""
         if grader.poll(0):
             why = "the grader is gone"
@@ -176,7 +208,12 @@ def watch(child: int, report: int, memory_bytes: int, trusted: bool) -> None:
     if trusted:
         _kill_group(child)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = {"why": why, "status": status, "peak_mb": round(peak / 2**20), "cpu_s": round(used.ru_utime + used.ru_stime, 2)}
+    said = {
+        "why": why,
+        "status": status,
+        "peak_mb": round(peak / 2**20),
+        "cpu_s": round(used.ru_utime + used.ru_stime, 2),
+    }
     with contextlib.suppress(BrokenPipeError):
         os.write(report, json.dumps(said).encode() + b"\n")
 
@@ -200,7 +237,7 @@ def _reaped(child: int) -> int | None:
 
 
 def enter(given: dict, descriptors: list[int], work: Callable[[int, int], int]) -> None:
-    """In a process of its own: shut in, and do the ``work``, a function of the descriptors to read and to write. Ends it.
+    """In a process of its own, which it ends: shut in, and do the ``work``, a function of the two descriptors.
 
     ``descriptors`` are those that the work reads and writes, the report's, and the output's.
     """
@@ -268,7 +305,6 @@ def _new_spaces(with_user: bool) -> None:
 
 def _forbid_more_namespaces() -> None:
     """Where this process owns a user namespace, nobody below it may make another one."""
-    try:
+    # where that fails: the submission has no capabilities, and a namespace would give it none over this one
+    with contextlib.suppress(OSError):
         Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    except OSError:
-        pass  # the submission has no capabilities; a namespace of its own would give it none over this one

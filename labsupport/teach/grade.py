@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from labsupport.teach import roster, sandbox, source, submission, wire
+from labsupport.teach import roster, sandbox, source, submission, surroundings, wire
 from labsupport.teach.judge import judge
 from labsupport.teach.release import Release
-from labsupport.teach.sandbox import Limits
+from labsupport.teach.surroundings import Limits
 
 #: Times that a submission is tried again if the grader itself stopped.
 TRIES = 2
@@ -29,7 +29,7 @@ TRIES = 2
 
 @dataclass
 class Record:
-    """What is known of one submission: ``problem`` if it could not be graded, ``flags`` for what a person should look at."""
+    """What is known of one submission; ``problem``: why it could not be graded, ``flags``: what a person should see."""
 
     submission: str
     digest: str
@@ -65,8 +65,17 @@ class Job:
     kind: str
 
 
-def grade(release: Release, folder: Path, records: Path, *, limits: Limits, trusted: bool = False, jobs: int = 1,
-          again: bool = False, progress: Callable[[Record, int, int], None] | None = None) -> list[Record]:
+def grade(
+    release: Release,
+    folder: Path,
+    records: Path,
+    *,
+    limits: Limits,
+    trusted: bool = False,
+    jobs: int = 1,
+    again: bool = False,
+    progress: Callable[[Record, int, int], None] | None = None,
+) -> list[Record]:
     """Grade every submission in ``folder``; keep a record of each in the folder ``records``.
 
     Raises
@@ -81,7 +90,7 @@ def grade(release: Release, folder: Path, records: Path, *, limits: Limits, trus
     found = submission.find(folder)
     if not trusted:
         for place in (release.folder, folder, records.parent):
-            sandbox.refuse_if_visible(place)
+            surroundings.refuse_if_visible(place)
     records.mkdir(parents=True, exist_ok=True)
     made, waiting = [], []
     for one in found:
@@ -109,10 +118,15 @@ def grade(release: Release, folder: Path, records: Path, *, limits: Limits, trus
 
 def nothing(assignment: source.Assignment, why: str) -> list[dict]:
     """No point for any test."""
-    return [{"test": t.name, "question": t.question, "points": t.points, "earned": 0.0, "why": why} for t in assignment.tests]
+    return [
+        {"test": t.name, "question": t.question, "points": t.points, "earned": 0.0, "why": why}
+        for t in assignment.tests
+    ]
 
 
-def _prepared(one: submission.Submission, release: Release, assignment: source.Assignment) -> tuple[Record, list[str]]:
+def _prepared(
+    one: submission.Submission, release: Release, assignment: source.Assignment
+) -> tuple[Record, list[str]]:
     """A record with all that is known before the submission is run, and the cells to run."""
     record = Record(one.name, one.digest, release.id, problem=one.problem)
     seed = release.seed
@@ -126,7 +140,9 @@ def _prepared(one: submission.Submission, release: Release, assignment: source.A
             record.problem = f"Not graded: {doubt[0].lower()}{doubt[1:]} Give the file the student's id as its name."
     cells, said = submission.with_seed(one.cells, seed)
     if not one.problem and any(number != seed for number in said):
-        record.flags.append(f"The notebook's seed is {said[0]}; it was graded with the student's own, {seed}.")
+        record.flags.append(
+            f"The notebook's seed is {said[0]}; it was graded with the student's own, {seed}."
+        )
     if not one.problem and one.release and one.release != release.id:
         record.flags.append(f"It was made from release {one.release}; this is {release.id}.")
     elif not one.problem and not one.release:
@@ -156,7 +172,9 @@ def _kept(records: Path, record: Record) -> Record | None:
 
 def _keep(records: Path, record: Record) -> None:
     path = _place(records, record)
-    with tempfile.NamedTemporaryFile("w", dir=records, suffix=".partial", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=records, suffix=".partial", delete=False, encoding="utf-8"
+    ) as file:
         json.dump(asdict(record), file, ensure_ascii=False)
     os.replace(file.name, path)
 
@@ -166,9 +184,15 @@ def _flag_copies(made: list[Record]) -> None:
     of_student = Counter(record.student for record in made if record.student)
     of_digest = Counter(record.digest for record in made if record.digest)
     for record in made:
-        flags = [flag for flag in record.flags if not flag.startswith(("This student has", "The same file"))]
+        flags = [
+            flag
+            for flag in record.flags
+            if not flag.startswith(("This student has", "The same file"))
+        ]
         if of_student[record.student] > 1:
-            flags.append(f"This student has {of_student[record.student]} submissions; the best one counts.")
+            flags.append(
+                f"This student has {of_student[record.student]} submissions; the best one counts."
+            )
         if of_digest[record.digest] > 1:
             flags.append(f"The same file was handed in {of_digest[record.digest]} times.")
         record.flags = flags
@@ -185,7 +209,9 @@ def _all(waiting: list[Job], jobs: int):
         # after a death one at a time, so that only the submission that did it is concerned
         workers = min(jobs, len(left)) if tries == 0 else 1
         slots = multiprocessing.get_context("spawn").Value("i", 0)
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (slots,)) as pool:
+        with ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), _begin, (slots,)
+        ) as pool:
             running = {pool.submit(_graded, job): job for job in left}
             for future in as_completed(running):
                 try:
@@ -194,7 +220,9 @@ def _all(waiting: list[Job], jobs: int):
                     failed.append(running[future])
         left, tries = failed, tries + 1
     for job in left:
-        job.record.problem = "Not graded: the grader stopped while it was at it. Look at this submission by hand."
+        job.record.problem = (
+            "Not graded: the grader stopped while it was at it. Look at this submission by hand."
+        )
         yield job.record
 
 
@@ -231,16 +259,19 @@ def run(job: Job, warm: sandbox.Warm, slot: int = 0) -> Record:
         try:
             inside.send({"cells": job.cells})
             record.failed_cells = _cells_that_failed(inside.receive())
-            results = judge(assignment, inside, record.seed)
+            results, record.problem = judge(assignment, inside, record.seed)
         except (sandbox.Ended, wire.WireError) as error:
-            results = None
-            record.problem = str(error)
+            results, record.problem = None, str(error)
     report = inside.report
     record.seconds, record.cpu_s, record.peak_mb = report.seconds, report.cpu_s, report.peak_mb
     record.output = report.output
     if report.why and not record.problem:
         record.problem = report.why
-    record.results = nothing(assignment, record.problem) if results is None else [asdict(result) for result in results]
+    record.results = (
+        nothing(assignment, record.problem)
+        if results is None
+        else [asdict(result) for result in results]
+    )
     if record.problem:
         record.flags.append("It did not end in an orderly way: look at it by hand.")
     return record
@@ -248,9 +279,12 @@ def run(job: Job, warm: sandbox.Warm, slot: int = 0) -> Record:
 
 def _cells_that_failed(message: dict) -> list[list]:
     failed = message.get("failed")
-    sound = isinstance(failed, list) and len(failed) < 10_000
-    for item in failed if sound else []:
-        sound = sound and isinstance(item, list) and len(item) == 2 and type(item[0]) is int and isinstance(item[1], str)
-    if not sound:
-        raise wire.WireError("The first answer does not say which cells failed.")
-    return [[number, why[:300]] for number, why in failed]
+    if isinstance(failed, list) and len(failed) < 10_000 and all(map(_is_failure, failed)):
+        return [[number, why[:300]] for number, why in failed]
+    raise wire.WireError("The first answer does not say which cells failed.")
+
+
+def _is_failure(item) -> bool:
+    """A cell's number, and what it said."""
+    pair = isinstance(item, list) and len(item) == 2
+    return pair and type(item[0]) is int and isinstance(item[1], str)

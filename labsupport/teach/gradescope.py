@@ -20,7 +20,7 @@ class OwnSeed(AbstractOtterPlugin):
             return notebook
         code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
         changed, _ = submission.with_seed(["".join(cell["source"]) for cell in code], seed)
-        for cell, source in zip(code, changed[-len(code):]):
+        for cell, source in zip(code, changed[-len(code) :]):
             cell["source"] = source
         from nbformat.v4 import new_code_cell
 

@@ -46,15 +46,21 @@ class _Function:
         self._inside, self._name = inside, name
 
     def __call__(self, *given, **named):
-        request = {"call": self._name, "args": [_sent(part) for part in given],
-                   "named": {key: _sent(part) for key, part in named.items()}}
+        request = {
+            "call": self._name,
+            "args": [_sent(part) for part in given],
+            "named": {key: _sent(part) for key, part in named.items()},
+        }
         found = _answer(self._inside.ask(request))
         return wire.Other("function") if isinstance(found, wire.Callable) else found
 
 
 def _sent(part):
     if isinstance(part, judging.Function):
-        return {"source": part.source, "values": {key: wire.encode(value) for key, value in part.values.items()}}
+        return {
+            "source": part.source,
+            "values": {key: wire.encode(value) for key, value in part.values.items()},
+        }
     return wire.encode(part)
 
 
@@ -66,14 +72,16 @@ def _answer(message: dict):
     raise wire.WireError("An answer holds neither a value nor an error.")
 
 
-def judge(assignment: Assignment, inside: Confined, seed: int) -> list[Result]:
+def judge(assignment: Assignment, inside: Confined, seed: int) -> tuple[list[Result], str]:
     """Run all tests against a submission whose cells have run.
 
     Every value is asked for once, before any function is called: it cannot say one thing to one test and another to the
-    next. If the process ends or breaks the form of its messages, the tests that are left fail, with the reason.
+    next. If the process ends or breaks the form of its messages, the tests that are left fail, and the reason is
+    the second thing that comes back.
     """
     names = {name for test in assignment.tests for name in test.parameters} - {"seed"}
-    values, gone = {"seed": seed}, ""
+    values: dict = {"seed": seed}
+    gone = ""
     for name in sorted(names):
         try:
             found = _answer(inside.ask({"get": name}))
@@ -87,8 +95,10 @@ def judge(assignment: Assignment, inside: Confined, seed: int) -> list[Result]:
     with _importing_from(assignment.folder):
         for test in assignment.tests:
             why, gone = (gone, gone) if gone else _run(test, values)
-            results.append(Result(test.name, test.question, test.points, 0.0 if why else test.points, why))
-    return results
+            results.append(
+                Result(test.name, test.question, test.points, 0.0 if why else test.points, why)
+            )
+    return results, gone
 
 
 def _run(test: Test, values: dict) -> tuple[str, str]:
@@ -102,7 +112,7 @@ def _run(test: Test, values: dict) -> tuple[str, str]:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _patience():
             warnings.simplefilter("ignore")
             space[test.name](*[values[name] for name in test.parameters])
-    except (Ended, wire.WireError, OSError) as error:
+    except (Ended, wire.WireError, TimeoutError, BrokenPipeError) as error:
         return str(error), str(error)
     except AssertionError as error:
         return str(error) or "It is not what was asked for.", ""

@@ -28,7 +28,9 @@ def numbers(given, count: int | None = None) -> Tensor:
     assert found is not None and found.numel(), "That is not made of numbers."
     found = found.flatten()
     assert torch.isfinite(found).all(), "Some of the numbers are not finite."
-    assert count is None or len(found) == count, f"{count} numbers are wanted, {len(found)} were given."
+    assert count is None or len(found) == count, (
+        f"{count} numbers are wanted, {len(found)} were given."
+    )
     return found
 
 
@@ -53,17 +55,27 @@ def close(given, wanted, *, rtol: float = 1e-4, atol: float = 1e-7) -> bool:
 def _tensor(value) -> Tensor | None:
     """float64, or None if it is not made of numbers alone."""
     if isinstance(value, Tensor):
-        return None if value.dtype == torch.bool or value.is_complex() else value.detach().cpu().double()
+        return (
+            None
+            if value.dtype == torch.bool or value.is_complex()
+            else value.detach().cpu().double()
+        )
     if hasattr(value, "__array__"):
-        return _tensor(torch.as_tensor(value.__array__())) if value.__array__().dtype.kind in "iuf" else None
+        return (
+            _tensor(torch.as_tensor(value.__array__()))
+            if value.__array__().dtype.kind in "iuf"
+            else None
+        )
     if isinstance(value, bool) or not isinstance(value, int | float | list | tuple):
         return None
     if isinstance(value, int | float):
-        return torch.tensor(float(value), dtype=torch.float64) if abs(value) < 1e300 or not math.isfinite(value) else None
+        too_large = isinstance(value, int) and abs(value) >= 2**63
+        return None if too_large else torch.tensor(float(value), dtype=torch.float64)
     parts = [_tensor(part) for part in value]
-    if any(part is None or part.shape != parts[0].shape for part in parts):
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or any(part.shape != known[0].shape for part in known):
         return None
-    return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64)
+    return torch.stack(known) if known else torch.zeros(0, dtype=torch.float64)
 
 
 class Function:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import importlib
 
 #: What to install for a module, where the two names differ.
-_PACKAGE = {"yaml": "PyYAML", "markdown_it": "markdown-it-py", "otter": "otter-grader", "IPython": "ipython"}
+_PACKAGE = {
+    "yaml": "PyYAML",
+    "markdown_it": "markdown-it-py",
+    "otter": "otter-grader",
+    "IPython": "ipython",
+}
 
 
 def need(module: str):
@@ -19,4 +24,5 @@ def need(module: str):
     except ImportError as error:
         package = _PACKAGE.get(module.split(".")[0], module.split(".")[0])
         raise RuntimeError(
-            f'This needs {package}, which is not installed; run: pip install "labsupport[teach]".') from error
+            f'This needs {package}, which is not installed; run: pip install "labsupport[teach]".'
+        ) from error

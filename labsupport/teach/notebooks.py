@@ -1,4 +1,4 @@
-"""The notebooks that a release writes: the student's, without solutions or hidden tests, and the instructor's solution."""
+"""The notebooks that a release writes: the student's, without solutions or hidden tests, and the solution."""
 
 from __future__ import annotations
 
@@ -33,7 +33,14 @@ except ImportError:  # on Colab, for example: add the course's package, change n
 """
 
 
-def student(assignment: Assignment, release: str, *, seed: int | None = None, student: str = "", package: str = ""):
+def student(
+    assignment: Assignment,
+    release: str,
+    *,
+    seed: int | None = None,
+    student: str = "",
+    package: str = "",
+):
     """What a student gets. ``seed`` takes the place of the source's; ``release`` is noted beside it."""
     cells = []
     for part in assignment.parts:
@@ -41,7 +48,9 @@ def student(assignment: Assignment, release: str, *, seed: int | None = None, st
             cells += _question(part)
         else:
             cells.append(_given(part, release, seed, package))
-    said = {"assignment": assignment.name, "release": release} | ({"student": student} if student else {})
+    said = {"assignment": assignment.name, "release": release} | (
+        {"student": student} if student else {}
+    )
     return _notebook(cells, {"labsupport": said})
 
 
@@ -71,7 +80,11 @@ def _question(question: Question) -> list:
         return [*cells, v4.new_markdown_cell(strip.PROMPT, metadata={"tags": ["answer"]})]
     for cell in question.solution:
         source = strip.without_solution(cell.source)
-        made = v4.new_code_cell(source) if cell.cell_type == "code" else v4.new_markdown_cell(strip.PROMPT)
+        made = (
+            v4.new_code_cell(source)
+            if cell.cell_type == "code"
+            else v4.new_markdown_cell(strip.PROMPT)
+        )
         made.metadata["tags"] = ["answer"]
         cells.append(made)
     if shown := [test for test in question.tests if not test.hidden]:
@@ -83,7 +96,8 @@ def check_cell(question: Question, tests: list) -> str:
     """The visible checks of a question, through the course's own `check`."""
     names = ", ".join(test.name for test in tests)
     bodies = "\n\n".join(test.source for test in tests)
-    return f'# Check of {question.name}: run the cell above, then this one\n{bodies}\n\ncheck.question("{question.name}", globals(), {names})'
+    head = f"# Check of {question.name}: run the cell above, then this one"
+    return f'{head}\n{bodies}\n\ncheck.question("{question.name}", globals(), {names})'
 
 
 def _given(cell, release: str, seed: int | None, package: str):
@@ -94,13 +108,20 @@ def _given(cell, release: str, seed: int | None, package: str):
         made.source = SETUP.format(package=package) + cell.source
     if SEED.search(cell.source):
         note = f" (release {release})" if release else ""
-        made.source = SEED.sub(lambda found: f"seed = {found.group(1) if seed is None else seed}{found.group(2)}{note}", cell.source)
+        made.source = SEED.sub(
+            lambda found: (
+                f"seed = {found.group(1) if seed is None else seed}{found.group(2)}{note}"
+            ),
+            cell.source,
+        )
     return made
 
 
 def _copy(cell):
     v4 = need("nbformat.v4")
-    make = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}.get(cell.cell_type, v4.new_raw_cell)
+    make = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}.get(
+        cell.cell_type, v4.new_raw_cell
+    )
     made = make(cell.source)
     if tags := [tag for tag in cell.metadata.get("tags", []) if tag in ("given", "setup")]:
         made.metadata["tags"] = tags
@@ -111,8 +132,11 @@ def _notebook(cells: list, said: dict):
     """A notebook without outputs, the same for the same cells to the last byte."""
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"
-    metadata = {"colab": {"provenance": []}, "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}} | said
+    metadata = {
+        "colab": {"provenance": []},
+        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    } | said
     made = need("nbformat.v4").new_notebook(cells=cells, metadata=metadata)
     made.nbformat, made.nbformat_minor = 4, 5
     return made

@@ -52,8 +52,17 @@ def identity(digest: str, secret: str) -> str:
     return hashlib.sha256(f"{digest}\0{secret}".encode()).hexdigest()[:12]
 
 
-def make(assignment: source.Assignment, out: Path, *, students: list[Student] | None = None, secret: str = "",
-         package: str = "", paper: str | None = "auto", with_autograder: bool = True, say=print) -> Release:
+def make(
+    assignment: source.Assignment,
+    out: Path,
+    *,
+    students: list[Student] | None = None,
+    secret: str = "",
+    package: str = "",
+    paper: str | None = "auto",
+    with_autograder: bool = True,
+    say=print,
+) -> Release:
     """Write a release to the folder ``out``, whole or not at all.
 
     Parameters
@@ -77,13 +86,25 @@ def make(assignment: source.Assignment, out: Path, *, students: list[Student] | 
         A library of the extra ``teach`` is missing, or otter finds the solution wanting.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} is not empty: name a new folder, so that nothing is overwritten.")
+        raise FileExistsError(
+            f"{out} is not empty: name a new folder, so that nothing is overwritten."
+        )
     if secret and len(secret) < _LETTERS_OF_SECRET:
-        raise ValueError(f"The secret has {len(secret)} letters; at least {_LETTERS_OF_SECRET} are needed, for nobody to guess it.")
+        raise ValueError(
+            f"The secret has {len(secret)} letters; at least {_LETTERS_OF_SECRET} are needed, for nobody to guess it."
+        )
     need("nbformat")
     secret = (secret or secrets.token_hex(16)) if students else ""
     seed = _seed_in(assignment)
-    made = Release(out, identity(assignment.digest, secret), assignment.name, assignment.title, secret, seed, students or [])
+    made = Release(
+        out,
+        identity(assignment.digest, secret),
+        assignment.name,
+        assignment.title,
+        secret,
+        seed,
+        students or [],
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".release-", dir=out.parent))
     try:
@@ -102,30 +123,43 @@ def make(assignment: source.Assignment, out: Path, *, students: list[Student] | 
 
 
 def _seed_in(assignment: source.Assignment) -> int:
-    found = [source.SEED.search(cell.source) for cell in assignment.notebook.cells if cell.cell_type == "code"]
+    found = [
+        source.SEED.search(cell.source)
+        for cell in assignment.notebook.cells
+        if cell.cell_type == "code"
+    ]
     seeds = [int(match.group(1)) for match in found if match]
     if len(seeds) != 1:
         raise ValueError(f"{assignment.name} has {len(seeds)} lines 'seed = NUMBER'; it needs one.")
     return seeds[0]
 
 
-def _students_part(folder: Path, assignment: source.Assignment, made: Release, package: str) -> None:
+def _students_part(
+    folder: Path, assignment: source.Assignment, made: Release, package: str
+) -> None:
     folder.mkdir(parents=True)
     write = need("nbformat").write
     if not made.students:
-        write(notebooks.student(assignment, made.id, package=package), folder / f"{assignment.name}.ipynb")
+        write(
+            notebooks.student(assignment, made.id, package=package),
+            folder / f"{assignment.name}.ipynb",
+        )
         return
     for student in made.students:
         own = folder / file_name(student.id)
         own.mkdir()
         seed = made.seed_of(student)
-        notebook = notebooks.student(assignment, made.id, seed=seed, student=student.id, package=package)
+        notebook = notebooks.student(
+            assignment, made.id, seed=seed, student=student.id, package=package
+        )
         write(notebook, own / f"{assignment.name}.ipynb")
 
 
 def file_name(student: str) -> str:
     """A folder's name for a student's id: the id itself where every system can take it."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_.@ " else "_" for letter in student).strip(". ")
+    kept = "".join(
+        letter if letter.isalnum() or letter in "-_.@ " else "_" for letter in student
+    ).strip(". ")
     return kept if kept == student else f"{kept}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
 
 
@@ -135,10 +169,19 @@ def _instructors_part(folder: Path, assignment: source.Assignment, made: Release
         if path.name == "assignment.ipynb" or path.suffix == ".py":
             shutil.copy(path, folder / "source" / path.name)
     need("nbformat").write(notebooks.solution(assignment), folder / "solution.ipynb")
-    said = {"id": made.id, "assignment": made.assignment, "title": made.title, "points": assignment.points,
-            "secret": made.secret, "seed": made.seed, "labsupport": labsupport.__version__,
-            "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "students": [{"id": s.id, "name": s.name, "email": s.email, "more": s.more} for s in made.students]}
+    said = {
+        "id": made.id,
+        "assignment": made.assignment,
+        "title": made.title,
+        "points": assignment.points,
+        "secret": made.secret,
+        "seed": made.seed,
+        "labsupport": labsupport.__version__,
+        "made": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "students": [
+            {"id": s.id, "name": s.name, "email": s.email, "more": s.more} for s in made.students
+        ],
+    }
     path = folder / "release.json"
     path.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     path.chmod(0o600)
@@ -154,15 +197,29 @@ def read(folder: Path) -> Release:
     """
     path = folder / "instructor" / "release.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} holds no release: there is no instructor/release.json. Make one with labsupport release.")
+        raise FileNotFoundError(
+            f"{folder} holds no release: there is no instructor/release.json. Make one with labsupport release."
+        )
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         students = [Student(s["id"], s["name"], s["email"], s["more"]) for s in said["students"]]
-        made = Release(folder, said["id"], said["assignment"], said["title"], said["secret"], int(said["seed"]), students)
+        made = Release(
+            folder,
+            said["id"],
+            said["assignment"],
+            said["title"],
+            said["secret"],
+            int(said["seed"]),
+            students,
+        )
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); make the release again with its secret.") from None
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {error}); make the release again with its secret."
+        ) from None
     now = identity(source.read(made.source).digest, made.secret)
     if now != made.id:
-        raise ValueError(f"{made.source} was changed after the release {made.id} was made: "
-                         "put it back, or make a new release with the same --secret.")
+        raise ValueError(
+            f"{made.source} was changed after the release {made.id} was made: "
+            "put it back, or make a new release with the same --secret."
+        )
     return made

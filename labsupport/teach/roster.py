@@ -1,8 +1,8 @@
 """Who is in the class, and which data each student gets.
 
-A roster is a CSV with a column ``id`` and, if wished, ``name``, ``email`` and others (Canvas's and Moodle's own are passed
-on to the table that goes back). A student's seed is a keyed hash of the assignment and the id: the same student always
-gets the same one, and without the secret nobody can tell another's.
+A roster is a CSV with a column ``id`` and, if wished, ``name``, ``email`` and others (Canvas's and Moodle's own
+are passed on to the table that goes back). A student's seed is a keyed hash of the assignment and the id: the
+same student always gets the same one, and without the secret nobody can tell another's.
 """
 
 from __future__ import annotations
@@ -40,14 +40,18 @@ def read(path: Path) -> list[Student]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[:error.start].count(b"\n") + 1
-        raise ValueError(f"{path}, line {line}: the letters are not UTF-8; save the table as CSV UTF-8.") from None
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path}, line {line}: the letters are not UTF-8; save the table as CSV UTF-8."
+        ) from None
     return _parse(text, str(path))
 
 
 def _parse(text: str, path: str) -> list[Student]:
     rows = csv.reader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
-    students, seen, header = [], {}, None
+    students: list[Student] = []
+    seen: dict[str, int] = {}
+    header: list[str] | None = None
     try:
         for row in rows:
             if not any(cell.strip() for cell in row):
@@ -58,13 +62,17 @@ def _parse(text: str, path: str) -> list[Student]:
             student = _student(row, header, path, rows.line_num)
             key = plain(student.id)
             if key in seen:
-                raise ValueError(f"{path}, line {rows.line_num}, column id: {student.id!r} stands in line {seen[key]} already.")
+                raise ValueError(
+                    f"{path}, line {rows.line_num}, column id: {student.id!r} stands in line {seen[key]} already."
+                )
             seen[key] = rows.line_num
             students.append(student)
     except csv.Error as error:
         raise ValueError(f"{path}, line {rows.line_num}: this is no CSV ({error}).") from None
     if not students:
-        raise ValueError(f"{path} holds no student. Its first line names the columns (id, name, email), then one line each.")
+        raise ValueError(
+            f"{path} holds no student. Its first line names the columns (id, name, email), then one line each."
+        )
     return students
 
 
@@ -81,21 +89,29 @@ def _dialect(text: str):
 def _header(row: list[str], path: str, line: int) -> list[str]:
     names = [cell.strip().lower() for cell in row]
     if "id" not in names:
-        raise ValueError(f"{path}, line {line}: no column is called id; the columns are {', '.join(names)}.")
+        raise ValueError(
+            f"{path}, line {line}: no column is called id; the columns are {', '.join(names)}."
+        )
     for number, name in enumerate(names):
         if name in names[:number] and name:
-            raise ValueError(f"{path}, line {line}, column {number + 1}: a second column is called {name!r}.")
+            raise ValueError(
+                f"{path}, line {line}, column {number + 1}: a second column is called {name!r}."
+            )
     return names
 
 
 def _student(row: list[str], header: list[str], path: str, line: int) -> Student:
     if len(row) != len(header):
-        raise ValueError(f"{path}, line {line}: {len(row)} columns where the first line has {len(header)}.")
+        raise ValueError(
+            f"{path}, line {line}: {len(row)} columns where the first line has {len(header)}."
+        )
     cells = {name: unicodedata.normalize("NFC", cell.strip()) for name, cell in zip(header, row)}
     if not cells["id"]:
         raise ValueError(f"{path}, line {line}, column id: it is empty; every student needs one.")
     if strange := [letter for letter in cells["id"] if not letter.isprintable()]:
-        raise ValueError(f"{path}, line {line}, column id: it holds the unprintable character {strange[0]!r}.")
+        raise ValueError(
+            f"{path}, line {line}, column id: it holds the unprintable character {strange[0]!r}."
+        )
     if (email := cells.get("email", "")) and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
         raise ValueError(f"{path}, line {line}, column email: {email!r} is no address.")
     more = {key: value for key, value in cells.items() if key not in ("id", "name", "email")}
@@ -127,7 +143,11 @@ def whose(name: str, says: str, students: list[Student]) -> tuple[Student | None
     between other signs. What the notebook says of itself only counts where the name says nothing.
     """
     named = _named(name, students)
-    inside = next((student for student in students if plain(student.id) == plain(says)), None) if says else None
+    inside = (
+        next((student for student in students if plain(student.id) == plain(says)), None)
+        if says
+        else None
+    )
     if len(named) > 1:
         ids = ", ".join(student.id for student in named[:3])
         return None, f"Its name fits several students: {ids}."
@@ -143,7 +163,11 @@ def whose(name: str, says: str, students: list[Student]) -> tuple[Student | None
 def _named(name: str, students: list[Student]) -> list[Student]:
     parts = [plain(part) for part in re.split(r"[/\\]", name)]
     parts[-1] = re.sub(r"( ?\(\d+\)|[ _-]?copy)?\.[a-z0-9]+$", "", parts[-1])
-    exact = [student for student in students if {plain(student.id), plain(student.email)} & set(parts) - {""}]
+    exact = [
+        student
+        for student in students
+        if {plain(student.id), plain(student.email)} & set(parts) - {""}
+    ]
     if exact:
         return exact
     found = []

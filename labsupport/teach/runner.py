@@ -1,4 +1,4 @@
-"""Runs one submission, cell by cell, and then answers what the grader asks of it. This is the process that is not trusted.
+"""Runs one submission, cell by cell, and then answers what the grader asks. This process is not trusted.
 
 The first message holds the cells. After the last cell the answer says which of them failed. Then each request is
 answered by one message: ``{"get": name}`` by a value, ``{"call": name, "args": [...], "named": {...}}`` by what the
@@ -44,7 +44,8 @@ def _shell():
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance(colors="NoColor")
-    shell.history_manager.enabled = False
+    if shell.history_manager is not None:
+        shell.history_manager.enabled = False
     return shell
 
 
@@ -61,8 +62,7 @@ def _answered(names: dict, request: dict) -> dict:
 
     try:
         if "get" in request:
-            value = names[request["get"]] if request["get"] in names else ...
-            return {"value": wire.encode(value)}
+            return {"value": wire.encode(names.get(request["get"], ...))}
         function = names[request["call"]]
         given = [_made(part) for part in request["args"]]
         named = {key: _made(part) for key, part in request["named"].items()}
@@ -86,4 +86,3 @@ def _said(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:_LETTERS]
     except Exception:
         return type(error).__name__[:_LETTERS]
-

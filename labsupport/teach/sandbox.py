@@ -18,23 +18,23 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 from labsupport.settings import environment
 from labsupport.teach import wire
-
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix",
-           "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/alternatives")
-#: Where a submission finds data sets and trained networks.
-_DATA, _RESULTS = "/course/data", "/course/results"
-#: The user that a submission becomes where the grader is root; each slot has a number of its own, for its own limits.
-_UIDS = 900_000
+from labsupport.teach.surroundings import (
+    DATA,
+    RESULTS,
+    UIDS,
+    Limits,
+    Report,
+    results,
+    variables,
+    visible,
+)
 
 
 class SandboxUnavailable(RuntimeError):
@@ -45,32 +45,9 @@ class Ended(RuntimeError):
     """The submission's process is no longer there, or no longer answers: it says why."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may take: seconds that the grader waits for it in all, MB of memory and scratch, processes, MB of
-    output."""
-
-    seconds: float = 300
-    memory_mb: int = 3000
-    processes: int = 128
-    output_mb: int = 10
-    scratch_mb: int = 256
-
-
-@dataclass
-class Report:
-    """What it took, and why it ended early (empty if it did not)."""
-
-    why: str = ""
-    seconds: float = 0.0
-    cpu_s: float = 0.0
-    peak_mb: int = 0
-    output: str = field(default="", repr=False)
-
-
 @lru_cache(maxsize=1)
 def mode() -> str:
-    """"root" or "user": how a process can be shut in here.
+    """ "root" or "user": how a process can be shut in here.
 
     Raises
     ------
@@ -91,34 +68,8 @@ def mode() -> str:
     reason = "; ".join(dict.fromkeys(tried)) or "this is no Linux"
     raise SandboxUnavailable(
         f"Submissions cannot be shut in on this machine ({reason}): grade on a Linux machine that lets users make "
-        "namespaces, or, if you trust every submission, add --trusted.")
-
-
-def results() -> Path:
-    """What submissions may read of results: data sets that were generated, in a folder of their own."""
-    return environment.store_folder() / "for-submissions"
-
-
-def visible() -> dict[str, str]:
-    """What a submission sees, read-only, and where: the system, Python, this package, data, results."""
-    package = Path(__file__).resolve().parents[1]
-    wanted = [*_SYSTEM, sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(sys.executable).resolve().parent)]
-    wanted += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), str(package)]
-    found = {}
-    for path in map(os.path.abspath, wanted):
-        inside = any(path == seen or path.startswith(seen + "/") for seen in found)
-        if os.path.lexists(path) and path != "/" and not inside:
-            found[path] = path
-    folders = {str(environment.data_folder()): _DATA, str(results()): _RESULTS}
-    return found | {os.path.realpath(path): place for path, place in folders.items() if os.path.isdir(path)}
-
-
-def refuse_if_visible(folder: Path) -> None:
-    """Tests and submissions must lie where no submission can read them. Raises ValueError if ``folder`` is visible."""
-    place = str(folder.resolve())
-    for path in visible():
-        if place == path or place.startswith(path + "/"):
-            raise ValueError(f"{folder} lies in {path}, which submissions can read; move it elsewhere and grade again.")
+        "namespaces, or, if you trust every submission, add --trusted."
+    )
 
 
 class Warm:
@@ -128,17 +79,39 @@ class Warm:
         self._folder = tempfile.mkdtemp(prefix="grading-")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         results().mkdir(parents=True, exist_ok=True)
-        known = _environment(self._folder, str(environment.data_folder()), str(results())) | {"MPLCONFIGDIR": self._folder}
-        words = [sys.executable, "-B", "-m", "labsupport.teach.warm", str(theirs.fileno()), *(["--light"] if light else [])]
+        known = variables(self._folder, str(environment.data_folder()), str(results())) | {
+            "MPLCONFIGDIR": self._folder
+        }
+        words = [
+            sys.executable,
+            "-B",
+            "-m",
+            "labsupport.teach.warm",
+            str(theirs.fileno()),
+            *(["--light"] if light else []),
+        ]
         self._process = subprocess.Popen(
-            words, env=known, cwd=self._folder, pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+            words,
+            env=known,
+            cwd=self._folder,
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         theirs.close()
-        self._socket = ours
+        assert self._process.stderr is not None
+        self._said, self._socket = self._process.stderr, ours
         if self._socket.recv(16) != b"ready":
-            said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-            raise RuntimeError(f"The process that runs submissions did not start: {said[-1] if said else 'no reason given'}.")
-        for path in (results(), *results().rglob("*")):  # what a submission runs as may be another user
+            said = self._said.read().decode(errors="replace").strip().splitlines()
+            raise RuntimeError(
+                f"The process that runs submissions did not start: {said[-1] if said else 'no reason given'}."
+            )
+        for path in (
+            results(),
+            *results().rglob("*"),
+        ):  # what a submission runs as may be another user
             path.chmod(0o755 if path.is_dir() else 0o644)
 
     def run(self, limits: Limits, *, kind: str, slot: int = 0) -> Confined:
@@ -155,18 +128,8 @@ class Warm:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stderr.close()
+        self._said.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _environment(home: str, data: str, results: str) -> dict[str, str]:
-    """What a submission's process knows of the outside."""
-    package = str(Path(__file__).resolve().parents[2])
-    return {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": home, "TMPDIR": home, "USER": "student",
-            "LOGNAME": "student", "LANG": "C.UTF-8", "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1",
-            "IPYTHONDIR": home + "/ipython", "MPLBACKEND": "agg", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1", "LABSUPPORT_SCALE": "smoke",
-            "LABSUPPORT_WORKERS": "1", "LABSUPPORT_DATA": data, "LABSUPPORT_STORE": results}
 
 
 class Confined:
@@ -177,7 +140,8 @@ class Confined:
 
     def __init__(self, requests: socket.socket, limits: Limits, *, kind: str, slot: int = 0):
         self.limits, self.kind, self.report = limits, kind, Report()
-        self._waited, self._buffer, self._kept = 0.0, b"", []
+        self._waited, self._buffer, self._asking, self._hearing = 0.0, b"", True, True
+        self._kept: list[bytes] = []
         self._folder = tempfile.mkdtemp(prefix="grading-")
         reads, self._to = os.pipe()
         self._from, writes = os.pipe()
@@ -195,13 +159,25 @@ class Confined:
     def _job(self, slot: int) -> dict:
         limits, trusted = self.limits, self.kind == "trusted"
         real = str(environment.data_folder()), str(results())
-        each = {"CPU": int(limits.seconds) + 1, "CORE": 0, "FSIZE": limits.scratch_mb * 2**20, "NOFILE": 256,
-                "DATA": limits.memory_mb * 2**20}  # of each process; `confine` watches the sum
-        return {"kind": self.kind, "root": self._folder, "visible": {} if trusted else visible(),
-                "scratch_mb": limits.scratch_mb, "memory_mb": limits.memory_mb,
-                "uid": _UIDS + slot if self.kind == "root" else None,
-                "limits": each if trusted else each | {"NPROC": limits.processes},
-                "environment": _environment(self._folder, *real) if trusted else _environment("/scratch", _DATA, _RESULTS)}
+        each = {
+            "CPU": int(limits.seconds) + 1,
+            "CORE": 0,
+            "FSIZE": limits.scratch_mb * 2**20,
+            "NOFILE": 256,
+            "DATA": limits.memory_mb * 2**20,
+        }  # of each process; `confine` watches the sum
+        return {
+            "kind": self.kind,
+            "root": self._folder,
+            "visible": {} if trusted else visible(),
+            "scratch_mb": limits.scratch_mb,
+            "memory_mb": limits.memory_mb,
+            "uid": UIDS + slot if self.kind == "root" else None,
+            "limits": each if trusted else each | {"NPROC": limits.processes},
+            "environment": variables(self._folder, *real)
+            if trusted
+            else variables("/scratch", DATA, RESULTS),
+        }
 
     # -- what it says -------------------------------------------------------------------------------------------
 
@@ -223,7 +199,7 @@ class Confined:
             if not self._ready(writing=True):
                 self._too_late()
             try:
-                line = line[os.write(self._to, line[:65536]):]
+                line = line[os.write(self._to, line[:65536]) :]
             except BlockingIOError:
                 continue
             except OSError:
@@ -252,7 +228,11 @@ class Confined:
         """Whether there is something to read, or room to write, before its time is up or it is ended."""
         while not self.report.why and self._waited < self.limits.seconds:
             began, wait = time.monotonic(), min(self.limits.seconds - self._waited, 0.5)
-            found = select.select([], [self._to], [], wait)[1] if writing else select.select([self._from], [], [], wait)[0]
+            found = (
+                select.select([], [self._to], [], wait)[1]
+                if writing
+                else select.select([self._from], [], [], wait)[0]
+            )
             self._waited += time.monotonic() - began
             if found:
                 return True
@@ -272,7 +252,7 @@ class Confined:
 
     def _hear(self, patience: float) -> None:
         """What `confine` says when it ends, if it does."""
-        if self._report_from is None or not select.select([self._report_from], [], [], patience)[0]:
+        if not self._hearing or not select.select([self._report_from], [], [], patience)[0]:
             return
         try:
             said = json.loads(os.read(self._report_from, 65536) or b"{}")
@@ -283,26 +263,26 @@ class Confined:
             self.report.why = f"It held more than {self.limits.memory_mb} MB of memory."
         elif not self.report.why and said.get("why") == "setup":
             self.report.why = said.get("says", "")
-        elif not self.report.why and said.get("status") is not None and self._to is not None:
+        elif not self.report.why and said.get("status") is not None and self._asking:
             self.report.why = _death(said["status"])
 
     def _end(self, why: str) -> None:
         """`confine` ends everything when nobody listens to its report any more."""
         self.report.why = self.report.why or why
-        if self._report_from is not None:
+        if self._hearing:
             os.close(self._report_from)
-            self._report_from = None
+            self._hearing = False
 
     def close(self) -> Report:
         """End it, which is orderly if it has nothing more to do, and leave nothing behind."""
-        if self._to is not None:
+        if self._asking:
             os.close(self._to)  # nothing more is asked
-            self._to = None
+            self._asking = False
             if not self.report.why:
                 self._hear(2.0)
-            if self._report_from is not None:
+            if self._hearing:
                 os.close(self._report_from)
-                self._report_from = None
+                self._hearing = False
             self._listener.join(10)
             os.close(self._from)
             self.report.seconds = round(self._waited, 2)

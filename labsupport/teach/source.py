@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from labsupport.errors import choose
 from labsupport.teach.needs import need
@@ -63,7 +64,7 @@ class Assignment:
     folder: Path
     config: dict
     parts: list
-    notebook: object
+    notebook: Any
     digest: str
 
     @property
@@ -97,7 +98,8 @@ def find(wanted: str, folder: Path) -> Path:
     if not known:
         raise FileNotFoundError(
             f"There are no assignments in {folder}. They are part of the repository: "
-            "run this in a clone of it, or name the folder with --assignments.")
+            "run this in a clone of it, or name the folder with --assignments."
+        )
     by_number = {name[:2]: name for name in known} | {name[:2].lstrip("0"): name for name in known}
     wanted = by_number.get(wanted, wanted)
     return known[choose("assignment", wanted, known)]
@@ -115,18 +117,30 @@ def read(folder: Path) -> Assignment:
     nbformat = need("nbformat")
     path = Path(folder) / "assignment.ipynb"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist. An assignment is a folder with an assignment.ipynb.")
+        raise FileNotFoundError(
+            f"{path} does not exist. An assignment is a folder with an assignment.ipynb."
+        )
     notebook = nbformat.read(path, as_version=4)
     config, parts = _parts(notebook, path)
-    made = Assignment(config.get("name", path.parent.name), _title(parts), path.parent, config, parts,
-                      notebook, _digest(path.parent, notebook))
+    made = Assignment(
+        config.get("name", path.parent.name),
+        _title(parts),
+        path.parent,
+        config,
+        parts,
+        notebook,
+        _digest(path.parent, notebook),
+    )
     _check(made, path)
     return made
 
 
 def _parts(notebook, path: Path) -> tuple[dict, list]:
     yaml = need("yaml")
-    config, parts, question, inside = {}, [], None, None
+    config: dict = {}
+    parts: list = []
+    question: Question | None = None
+    inside: str | None = None
     for number, cell in enumerate(notebook.cells):
         first, _, rest = cell.source.strip().partition("\n")
         if cell.cell_type == "raw" and re.fullmatch(r"#\s*ASSIGNMENT CONFIG", first):
@@ -146,7 +160,9 @@ def _parts(notebook, path: Path) -> tuple[dict, list]:
             said = yaml.safe_load(rest) or {}
             if "name" not in said or "points" not in said:
                 raise ValueError(f"{path}, cell {number}: a question needs a name and points.")
-            question = Question(str(said["name"]), float(said["points"]), bool(said.get("manual", False)))
+            question = Question(
+                str(said["name"]), float(said["points"]), bool(said.get("manual", False))
+            )
             parts.append(question)
         else:
             if question is None or (kind == "BEGIN") == (inside is not None):
@@ -172,20 +188,30 @@ def _test(cell, question: Question, path: Path, number: int) -> Test:
     where = f"{path}, cell {number}"
     config = _TEST_CONFIG.match(cell.source)
     if config is None:
-        raise ValueError(f'{where}: a test begins with """ # BEGIN TEST CONFIG, its points and whether it is hidden.')
+        raise ValueError(
+            f'{where}: a test begins with """ # BEGIN TEST CONFIG, its points and whether it is hidden.'
+        )
     said = need("yaml").safe_load(config.group(1))
-    source = cell.source[config.end():].strip() + "\n"
+    source = cell.source[config.end() :].strip() + "\n"
     body = ast.parse(source).body
     if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
         raise ValueError(f"{where}: a test cell holds one function and nothing else.")
     names = tuple(argument.arg for argument in body[0].args.args)
-    return Test(body[0].name, question.name, float(said.get("points", 0)), bool(said.get("hidden", False)),
-                source, names)
+    return Test(
+        body[0].name,
+        question.name,
+        float(said.get("points", 0)),
+        bool(said.get("hidden", False)),
+        source,
+        names,
+    )
 
 
 def _title(parts: list) -> str:
     for part in parts:
-        if not isinstance(part, Question) and (heading := re.search(r"^# (.+)$", part.source, re.MULTILINE)):
+        if not isinstance(part, Question) and (
+            heading := re.search(r"^# (.+)$", part.source, re.MULTILINE)
+        ):
             return heading.group(1)
     return "Assignment"
 
@@ -203,11 +229,15 @@ def _digest(folder: Path, notebook) -> str:
 def _check(made: Assignment, path: Path) -> None:
     names = [test.name for test in made.tests]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{path}: two tests are called {sorted(twice)[0]}; each needs a name of its own.")
+        raise ValueError(
+            f"{path}: two tests are called {sorted(twice)[0]}; each needs a name of its own."
+        )
     for question in made.questions:
         given = sum(test.points for test in question.tests)
         if not question.manual and given != question.points:
-            raise ValueError(f"{path}: question {question.name} has {question.points:g} points, "
-                             f"its tests have {given:g}.")
+            raise ValueError(
+                f"{path}: question {question.name} has {question.points:g} points, "
+                f"its tests have {given:g}."
+            )
         if question.manual and question.tests:
             raise ValueError(f"{path}: question {question.name} is graded by hand and has tests.")

@@ -1,10 +1,10 @@
 """A solution taken out of a cell, as otter does it: by marks at the ends of lines.
 
-    y = 3  # SOLUTION                    y = ...
-    half = 2 * s  # SOLUTION NO PROMPT   (the line goes)
-    # BEGIN SOLUTION                     ...
-    any lines
-    # END SOLUTION
+y = 3  # SOLUTION                    y = ...
+half = 2 * s  # SOLUTION NO PROMPT   (the line goes)
+# BEGIN SOLUTION                     ...
+any lines
+# END SOLUTION
 """
 
 from __future__ import annotations
@@ -67,7 +67,11 @@ def _blanked(line: str) -> list[str]:
 
 def without_marks(source: str) -> str:
     """The cell as the solution shows it: nothing taken out but the marks."""
-    lines = [_MARKS.sub("", line) for line in source.split("\n") if not _BEGIN.match(line) and not _END.match(line)]
+    lines = [
+        _MARKS.sub("", line)
+        for line in source.split("\n")
+        if not _BEGIN.match(line) and not _END.match(line)
+    ]
     return "\n".join(lines)
 
 

@@ -25,7 +25,9 @@ class Submission:
     path: Path
     digest: str = ""
     cells: list[str] = field(default_factory=list, repr=False)
-    texts: list[tuple[str, str]] = field(default_factory=list, repr=False)  # (kind, source) of all cells
+    texts: list[tuple[str, str]] = field(
+        default_factory=list, repr=False
+    )  # (kind, source) of all cells
     release: str = ""
     student: str = ""  # as the notebook says, which anybody can write
     problem: str = ""
@@ -40,8 +42,12 @@ def find(folder: Path) -> list[Submission]:
         No such folder, or nothing in it.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder. Give the folder that holds the submissions.")
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+        raise FileNotFoundError(
+            f"{folder} is no folder. Give the folder that holds the submissions."
+        )
+    entries = sorted(
+        path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))
+    )
     if not entries:
         raise ValueError(f"{folder} is empty: there is nothing to grade.")
     return [_read(path, folder) for entry in entries for path in _of(entry)]
@@ -51,7 +57,9 @@ def _of(entry: Path) -> list[Path]:
     """The files of one entry: itself, or a folder's notebooks; the folder if it has none."""
     if entry.is_symlink() or not entry.is_dir():
         return [entry]
-    notebooks = [path for path in sorted(entry.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    notebooks = [
+        path for path in sorted(entry.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts
+    ]
     return notebooks or [entry]
 
 
@@ -60,7 +68,11 @@ def _read(path: Path, folder: Path) -> Submission:
     try:
         _fill(made)
     except (OSError, ValueError, RecursionError) as error:
-        made.problem = str(error) if isinstance(error, ValueError) else f"It cannot be read: {type(error).__name__}."
+        made.problem = (
+            str(error)
+            if isinstance(error, ValueError)
+            else f"It cannot be read: {type(error).__name__}."
+        )
     return made
 
 
@@ -91,29 +103,45 @@ def _parse(made: Submission, content: bytes) -> None:
     if not isinstance(cells, list):
         raise ValueError("It is no notebook: it has no cells.")
     for cell in cells:
-        kind, source = (cell.get("cell_type"), cell.get("source", "")) if isinstance(cell, dict) else (None, "")
+        kind, source = (
+            (cell.get("cell_type"), cell.get("source", ""))
+            if isinstance(cell, dict)
+            else (None, "")
+        )
         source = "".join(map(str, source)) if isinstance(source, list) else str(source)
         made.texts.append((str(kind), source))
     made.cells = [source for kind, source in made.texts if kind == "code"]
-    said = notebook.get("metadata") if isinstance(notebook.get("metadata"), dict) else {}
-    said = said.get("labsupport") if isinstance(said.get("labsupport"), dict) else {}
+    said = _dictionary(_dictionary(notebook, "metadata"), "labsupport")
     made.student = str(said.get("student", ""))[:200]
     in_cells = _RELEASE.search("\n".join(made.cells))
     made.release = in_cells.group(1) if in_cells else str(said.get("release", ""))[:12]
+
+
+def _dictionary(outer: dict, key: str) -> dict:
+    """A dictionary inside another; an empty one where it is none."""
+    found = outer.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def with_seed(cells: list[str], seed: int) -> tuple[list[str], list[int]]:
     """The cells with the seed that was given out in place of what they say; and the seeds they said."""
     said = [int(found.group(1)[:18]) for source in cells for found in SEED.finditer(source)]
     if said:
-        return [SEED.sub(lambda found: f"seed = {seed}{found.group(2)}", source) for source in cells], said
+        return [
+            SEED.sub(lambda found: f"seed = {seed}{found.group(2)}", source) for source in cells
+        ], said
     return [f"seed = {seed}", *cells], said
 
 
 def written(made: Submission, assignment: Assignment) -> dict[str, str]:
     """The answers in words to the questions that are graded by hand: the text below each question's heading."""
-    wanted = {question.title.strip(): question.name for question in assignment.questions if question.manual}
-    found, current = {}, None
+    wanted = {
+        question.title.strip(): question.name
+        for question in assignment.questions
+        if question.manual
+    }
+    found: dict[str, str] = {}
+    current = None
     for kind, source in made.texts:
         heading = _HEADING.search(source) if kind == "markdown" else None
         if heading:

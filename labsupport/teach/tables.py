@@ -18,8 +18,21 @@ _CANVAS = ("sis user id", "sis login id", "section")
 def columns(assignment: Assignment) -> list[str]:
     """The head of the instructor's table."""
     asked = [f"{question.name} ({question.points:g})" for question in assignment.questions]
-    return ["submission", "student", "name", *asked, f"automatic ({assignment.automatic_points:g})", "by hand", "total",
-            "what went wrong", "to look at", "tests failed", "cells failed", "seconds", "MB"]
+    return [
+        "submission",
+        "student",
+        "name",
+        *asked,
+        f"automatic ({assignment.automatic_points:g})",
+        "by hand",
+        "total",
+        "what went wrong",
+        "to look at",
+        "tests failed",
+        "cells failed",
+        "seconds",
+        "MB",
+    ]
 
 
 def row(record: Record, assignment: Assignment, by_hand: dict[str, float]) -> list:
@@ -30,9 +43,21 @@ def row(record: Record, assignment: Assignment, by_hand: dict[str, float]) -> li
     complete = all(name in by_hand for name in manual)
     failed = [result["test"] for result in record.results if result["why"]]
     cells = "; ".join(f"cell {number + 1}: {why}" for number, why in record.failed_cells[:5])
-    return [record.submission, record.student, record.name, *points, f"{record.earned:g}", f"{given:g}" if by_hand else "",
-            f"{record.earned + given:g}" if complete else "", record.problem, " ".join(record.flags),
-            "" if record.problem else " ".join(failed), cells, f"{record.seconds:.1f}", record.peak_mb]
+    return [
+        record.submission,
+        record.student,
+        record.name,
+        *points,
+        f"{record.earned:g}",
+        f"{given:g}" if by_hand else "",
+        f"{record.earned + given:g}" if complete else "",
+        record.problem,
+        " ".join(record.flags),
+        "" if record.problem else " ".join(failed),
+        cells,
+        f"{record.seconds:.1f}",
+        record.peak_mb,
+    ]
 
 
 def _points(record: Record, question: Question, by_hand: dict[str, float]) -> str:
@@ -44,7 +69,7 @@ def _points(record: Record, question: Question, by_hand: dict[str, float]) -> st
 def write(records: list[Record], assignment: Assignment, release: Release, out: Path) -> list[Path]:
     """Write all tables beside ``out``; return their paths.
 
-    ``out`` is the instructor's. ``NAME.canvas.csv`` and ``NAME.moodle.csv`` hold one line for each student of the roster,
+    ``out`` is the instructor's. ``NAME.canvas.csv`` and ``NAME.moodle.csv`` hold a line for each student,
     ``NAME.written.csv`` waits for the points given by hand and is never overwritten, ``NAME.written.html`` shows the
     answers in words.
     """
@@ -93,7 +118,9 @@ def moodle(best: dict[str, float], assignment: Assignment, release: Release) -> 
     """What Moodle's grade import maps: the ID number, the email address, the grade."""
     lines = [["ID number", "Email address", assignment.title]]
     for student in release.students:
-        lines.append([student.id, student.email, f"{best[student.id]:g}" if student.id in best else ""])
+        lines.append(
+            [student.id, student.email, f"{best[student.id]:g}" if student.id in best else ""]
+        )
     return lines
 
 
@@ -110,7 +137,9 @@ def read_marks(path: Path, assignment: Assignment) -> dict[str, dict[str, float]
     """
     if not path.is_file():
         return {}
-    allowed = {question.name: question.points for question in assignment.questions if question.manual}
+    allowed = {
+        question.name: question.points for question in assignment.questions if question.manual
+    }
     found: dict[str, dict[str, float]] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
@@ -119,7 +148,9 @@ def read_marks(path: Path, assignment: Assignment) -> dict[str, dict[str, float]
             for question, most in allowed.items():
                 given = (line.get(question) or "").strip().replace(",", ".")
                 if given:
-                    found.setdefault(name, {})[question] = _mark(given, most, path, rows.line_num, question)
+                    found.setdefault(name, {})[question] = _mark(
+                        given, most, path, rows.line_num, question
+                    )
     return found
 
 
@@ -129,7 +160,9 @@ def _mark(given: str, most: float, path: Path, line: int, column: str) -> float:
     except ValueError:
         points = -1.0
     if not 0 <= points <= most:
-        raise ValueError(f"{path}, line {line}, column {column}: {given!r} is no number of points from 0 to {most:g}.")
+        raise ValueError(
+            f"{path}, line {line}, column {column}: {given!r} is no number of points from 0 to {most:g}."
+        )
     return points
 
 
@@ -140,24 +173,34 @@ def _add_marks(path: Path, records: list[Record], manual: list[Question]) -> Non
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
         known = {_bare(line[0]) for line in lines[1:] if line}
-    new = [[record.submission, *("" for _ in manual)] for record in records if record.submission not in known]
+    new = [
+        [record.submission, *("" for _ in manual)]
+        for record in records
+        if record.submission not in known
+    ]
     if new or not lines:
         save_csv(path, [*(lines or [head]), *new])
 
 
 def answers_page(records: list[Record], assignment: Assignment) -> str:
     """The answers in words, question by question, with the rubric above them; nothing of a submission is markup."""
-    parts = ["<!doctype html><meta charset=utf-8><title>Answers</title>",
-             "<style>body{font:16px sans-serif;max-width:48em;margin:2em auto}pre{white-space:pre-wrap}"
-             "section{border-top:1px solid #999}</style>"]
+    parts = [
+        "<!doctype html><meta charset=utf-8><title>Answers</title>",
+        "<style>body{font:16px sans-serif;max-width:48em;margin:2em auto}pre{white-space:pre-wrap}"
+        "section{border-top:1px solid #999}</style>",
+    ]
     for question in assignment.questions:
         if question.manual:
             rubric = "\n\n".join(cell.source for cell in question.solution)
-            parts.append(f"<h1>{html.escape(question.title)}</h1><details><summary>Answer and rubric</summary>"
-                         f"<pre>{html.escape(rubric)}</pre></details>")
+            parts.append(
+                f"<h1>{html.escape(question.title)}</h1><details><summary>Answer and rubric</summary>"
+                f"<pre>{html.escape(rubric)}</pre></details>"
+            )
             for record in records:
                 answer = record.written.get(question.name, "").strip() or "(no answer)"
-                parts.append(f"<section><h2>{html.escape(record.submission)}</h2><pre>{html.escape(answer)}</pre></section>")
+                parts.append(
+                    f"<section><h2>{html.escape(record.submission)}</h2><pre>{html.escape(answer)}</pre></section>"
+                )
     return "\n".join(parts) + "\n"
 
 
@@ -184,14 +227,17 @@ def save_csv(path: Path, lines: list[list]) -> None:
     from io import StringIO
 
     text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[_safe(cell) for cell in line] for line in lines])
+    csv.writer(text, lineterminator="\n").writerows(
+        [[_safe(cell) for cell in line] for line in lines]
+    )
     save(path, "\ufeff" + text.getvalue())
 
 
 def save(path: Path, text: str) -> None:
     """Write a text whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False, encoding="utf-8",
-                                     newline="") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".partial", delete=False, encoding="utf-8", newline=""
+    ) as file:
         file.write(text)
     os.replace(file.name, path)

@@ -1,6 +1,6 @@
 """The checks that students see: one line a question, no otter.
 
-    check.question("q2", globals(), test_the_shape_is_that_of_x)
+check.question("q2", globals(), test_the_shape_is_that_of_x)
 """
 
 from __future__ import annotations

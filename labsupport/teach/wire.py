@@ -40,7 +40,8 @@ class Other:
     def __eq__(self, other) -> bool:
         return False
 
-    __hash__ = None
+    def __hash__(self) -> int:
+        raise TypeError("a value that is not known has no hash")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def encode(value, depth: int = 0):
     >>> encode(object())
     {'other': 'object'}
     """
-    kind = type(value)  # a subclass may lie about what it is: it is sent as what it inherits, by torch's or numpy's own hand
+    kind = type(
+        value
+    )  # a subclass may lie about what it is: it is sent as what it inherits, by torch's or numpy's own hand
     if depth > DEPTH:
         return {"other": "too deep"}
     if value is None or kind in (bool, str):
@@ -105,8 +108,14 @@ def _array(value: np.ndarray, depth: int):
     if name in DTYPES:
         flat = np.ascontiguousarray(value)
         flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-        return {"tensor": base64.b64encode(flat.tobytes()).decode(), "dtype": name, "shape": list(value.shape)}
-    return encode(value.tolist(), depth) if value.dtype.kind in "OU" else {"other": f"array of {name}"}
+        return {
+            "tensor": base64.b64encode(flat.tobytes()).decode(),
+            "dtype": name,
+            "shape": list(value.shape),
+        }
+    return (
+        encode(value.tolist(), depth) if value.dtype.kind in "OU" else {"other": f"array of {name}"}
+    )
 
 
 def decode(message):
@@ -159,25 +168,34 @@ def _object(message: dict, depth: int, left: list[int]):
     if keys == {"other"} and isinstance(message["other"], str):
         return Other(message["other"][:80])
     if keys == {"dict"} and isinstance(message["dict"], dict):
-        return {_decode(key, depth + 1, left): _decode(part, depth + 1, left) for key, part in message["dict"].items()}
+        return {
+            _decode(key, depth + 1, left): _decode(part, depth + 1, left)
+            for key, part in message["dict"].items()
+        }
     if keys == {"tensor", "dtype", "shape"}:
         return _tensor(message["tensor"], message["dtype"], message["shape"])
     raise WireError(f"An object with the keys {sorted(map(str, keys))[:5]} fits no form.")
 
 
 def _tensor(content, dtype, shape) -> Tensor:
-    sound = isinstance(content, str) and dtype in DTYPES and isinstance(shape, list) and len(shape) <= 8
+    sound = (
+        isinstance(content, str) and dtype in DTYPES and isinstance(shape, list) and len(shape) <= 8
+    )
     sound = sound and all(type(size) is int and 0 <= size <= ELEMENTS for size in shape)
     count = math.prod(shape) if sound else 0
     if not sound or count > ELEMENTS:
-        raise WireError(f"A tensor of dtype {str(dtype)[:20]!r} and shape {str(shape)[:60]} fits no form, or is too large.")
+        raise WireError(
+            f"A tensor of dtype {str(dtype)[:20]!r} and shape {str(shape)[:60]} fits no form, or is too large."
+        )
     try:
         raw = base64.b64decode(content, validate=True)
     except ValueError as error:
         raise WireError(f"A tensor's content is no base64: {error}.") from None
     kind = np.dtype(dtype).newbyteorder("<")
     if len(raw) != count * kind.itemsize:
-        raise WireError(f"A tensor of shape {shape} and dtype {dtype} has {count * kind.itemsize} bytes, not {len(raw)}.")
+        raise WireError(
+            f"A tensor of shape {shape} and dtype {dtype} has {count * kind.itemsize} bytes, not {len(raw)}."
+        )
     if dtype == "bool" and raw.strip(b"\0\1"):
         raise WireError("A tensor of truth values holds other bytes than 0 and 1.")
     return torch.from_numpy(np.frombuffer(raw, kind).astype(dtype).reshape(shape))

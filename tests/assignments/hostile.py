@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 # What the functions of assignment 4 return may be anything at all.
-_YES = '''
+_YES = """
 import torch
 class Yes:
     shape = (3,)
@@ -21,9 +21,9 @@ class Yes:
     __sub__ = __rsub__ = __add__ = __radd__ = __mul__ = __truediv__ = lambda self, other: self
     __hash__ = object.__hash__
 allowances = share = narrow = wide = growth = interval = corner = first_order = climb = late = Yes()
-'''
+"""
 
-_PATCHES = '''
+_PATCHES = """
 import builtins, math
 import numpy, torch
 import labsupport.check, labsupport.teach.judging, labsupport.teach.visible
@@ -39,9 +39,9 @@ allowances, share, growth, interval = [1.0, 1.0], 1.0, torch.ones(5), (0.0, 1.0)
 narrow = wide = torch.ones(5)
 late = torch.zeros(5, 826)
 corner = first_order = climb = lambda *given: torch.ones(3)
-'''
+"""
 
-_READS = '''
+_READS = """
 import os
 found = []
 for folder, folders, files in os.walk("/"):
@@ -56,9 +56,9 @@ for folder, folders, files in os.walk("/"):
 for path in found:
     text = open(path, errors="replace").read()
     print(text)
-'''
+"""
 
-_FRAMES = '''
+_FRAMES = """
 import sys, gc
 seen = []
 def look(*given):
@@ -72,9 +72,9 @@ def look(*given):
             seen.append(type(thing).__name__)
     return torch.zeros(3)
 corner = first_order = climb = look
-'''
+"""
 
-_FORGES = '''
+_FORGES = """
 import os, json
 for number in range(3, 64):
     try:
@@ -83,14 +83,14 @@ for number in range(3, 64):
                 os.write(number, json.dumps(line).encode() + b"\\n")
     except OSError:
         pass
-'''
+"""
 
-_WIRE = '''
+_WIRE = """
 import labsupport.teach.wire as wire, labsupport.teach.runner as runner
 wire.encode = lambda value, depth=0: {"tensor": "A" * 40_000_000, "dtype": "float64", "shape": [10**9, 10**9]}
-'''
+"""
 
-_PICKLE = '''
+_PICKLE = """
 import labsupport.teach.wire as wire, pickle, base64
 class Run:
     def __reduce__(self):
@@ -98,14 +98,14 @@ class Run:
         return os.system, ("touch /tmp/pickled-and-run",)
 bomb = base64.b64encode(pickle.dumps(Run())).decode()
 wire.encode = lambda value, depth=0: {"pickle": bomb}
-'''
+"""
 
-_DEEP = '''
+_DEEP = """
 import labsupport.teach.wire as wire
 wire.dumps = lambda message: b'{"value":' + b"[" * 100_000 + b"]" * 100_000 + b"}\\n"
-'''
+"""
 
-_MOUNTS = '''
+_MOUNTS = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 got = [libc.unshare(flag) for flag in (0x10000000, 0x20000, 0x20000000)]
@@ -113,16 +113,17 @@ got.append(libc.mount(b"none", b"/usr", b"tmpfs", 0, None))
 got.append(libc.umount2(b"/proc", 2))
 got.append(libc.mount(b"none", b"/", None, 0x20 | 0x1000, None))
 wrote = []
-for path in ("/usr/bin/planted", "/etc/planted", "/planted", "/proc/sys/kernel/core_pattern", "/course/results/planted"):
+places = ["/usr/bin/planted", "/etc/planted", "/planted", "/course/results/planted"]
+for path in [*places, "/proc/sys/kernel/core_pattern"]:
     try:
         with open(path, "w") as file:
             file.write("x")
         wrote.append(path)
     except OSError:
         pass
-'''
+"""
 
-_DELETES = '''
+_DELETES = """
 import os, shutil, sys
 import labsupport
 before = len(os.listdir(sys.prefix)), len(os.listdir(labsupport.__path__[0]))
@@ -134,9 +135,9 @@ for path in (sys.executable, labsupport.__file__):
     except OSError:
         pass
 gone = sum(before) - len(os.listdir(sys.prefix)) - len(os.listdir(labsupport.__path__[0]))
-'''
+"""
 
-_STAYS = '''
+_STAYS = """
 import os, time
 if os.fork() == 0:
     os.setsid()
@@ -144,9 +145,9 @@ if os.fork() == 0:
         while True:
             time.sleep(0.5)  # a process that outlives its notebook: STAYS-BEHIND
     os._exit(0)
-'''
+"""
 
-_NETWORK = '''
+_NETWORK = """
 import socket
 reached = []
 for address in (("1.1.1.1", 53), ("127.0.0.1", 22), ("127.0.0.1", 8888), ("169.254.169.254", 80)):
@@ -155,22 +156,42 @@ for address in (("1.1.1.1", 53), ("127.0.0.1", 22), ("127.0.0.1", 8888), ("169.2
         reached.append(address)
     except OSError:
         pass
-'''
+"""
 
 ATTACKS = {
     "loops for ever": (["while True:\n    pass"], "not done after"),
-    "sleeps in a function": (["import time\ndef corner(*given): time.sleep(10**6)"], "not done after"),
+    "sleeps in a function": (
+        ["import time\ndef corner(*given): time.sleep(10**6)"],
+        "not done after",
+    ),
     "forks": (["import os\nwhile True:\n    os.fork()"], "flag"),
-    "starts threads": (["import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(999,)).start()"], ""),
+    "starts threads": (
+        [
+            "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(999,)).start()"
+        ],
+        "",
+    ),
     "eats memory": (["held = []\nwhile True:\n    held.append(bytearray(b'1') * 10**8)"], ""),
     "eats memory in many processes": (
-        ["import os, time\nfor _ in range(30):\n    if os.fork() == 0:\n        held = bytearray(b'1') * 10**8\n        time.sleep(99)\ntime.sleep(99)"],
-        "memory"),
-    "fills its scratch": (["with open('/scratch/full', 'wb') as file:\n    while True:\n        file.write(b'1' * 10**7)"], ""),
+        [
+            "import os, time\nfor _ in range(30):\n    if os.fork() == 0:\n"
+            "        held = bytearray(b'1') * 10**8\n        time.sleep(99)\ntime.sleep(99)"
+        ],
+        "memory",
+    ),
+    "fills its scratch": (
+        [
+            "with open('/scratch/full', 'wb') as file:\n    while True:\n        file.write(b'1' * 10**7)"
+        ],
+        "",
+    ),
     "exits": (["import os\nos._exit(0)"], "ended by itself"),
     "says sys.exit": (["import sys\nsys.exit(0)"], ""),
     "kills itself": (["import os\nos.kill(os.getpid(), 9)"], "SIGKILL"),
-    "kills everything": (["import os\nfor _ in range(9):\n    os.kill(1, 9)\n    os.kill(-1, 9)"], ""),
+    "kills everything": (
+        ["import os\nfor _ in range(9):\n    os.kill(1, 9)\n    os.kill(-1, 9)"],
+        "",
+    ),
     "prints gigabytes": (["while True:\n    print('spam' * 10**6)"], "printed more than"),
     "deletes files": ([_DELETES], ""),
     "reads the tests": ([_READS], ""),
@@ -184,9 +205,20 @@ ATTACKS = {
     "mounts and writes": ([_MOUNTS], ""),
     "stays behind": ([_STAYS], ""),
     "calls home": ([_NETWORK], ""),
-    "raises strange things": (["class Odd(BaseException):\n    def __str__(self): raise SystemExit\ndef corner(*g): raise Odd\nraise Odd"], ""),
-    "returns strange numbers": (["import torch\nnan = float('nan')\nallowances, share = [nan, nan], 10**5000\n"
-                                 "def corner(*g): return torch.full((10**5, 10**3), nan)\ndef first_order(*g): return 'nan'\ndef climb(*g): return True"], ""),
+    "raises strange things": (
+        [
+            "class Odd(BaseException):\n    def __str__(self): raise SystemExit\ndef corner(*g): raise Odd\nraise Odd"
+        ],
+        "",
+    ),
+    "returns strange numbers": (
+        [
+            "import torch\nnan = float('nan')\nallowances, share = [nan, nan], 10**5000\n"
+            "def corner(*g): return torch.full((10**5, 10**3), nan)\n"
+            "def first_order(*g): return 'nan'\ndef climb(*g): return True"
+        ],
+        "",
+    ),
 }
 
 #: What is no notebook at all: {file name: content}.
@@ -196,7 +228,7 @@ NO_NOTEBOOKS = {
     "list.ipynb": b"[1, 2, 3]",
     "deep.ipynb": b"[" * 200_000,
     "no-cells.ipynb": b'{"metadata": {}}',
-    "odd-cells.ipynb": b'{"cells": [1, null, {"cell_type": "code"}, {"cell_type": "code", "source": 5}], "metadata": 7}',
+    "odd.ipynb": b'{"cells": [1, null, {"cell_type": "code", "source": 5}], "metadata": 7}',
     "empty.ipynb": b"",
     "letter.pdf": b"%PDF-1.4",
     "=HYPERLINK(1).ipynb": b"{}",

@@ -8,15 +8,24 @@ import yaml
 from labsupport.teach import notebooks, source, strip
 
 
-def answered(assignment: source.Assignment, release: str = "", *, seed: int | None = None, student: str = "",
-             instead: dict[str, str] | None = None, words: str = "Because of the wall."):
+def answered(
+    assignment: source.Assignment,
+    release: str = "",
+    *,
+    seed: int | None = None,
+    student: str = "",
+    instead: dict[str, str] | None = None,
+    words: str = "Because of the wall.",
+):
     """The student's notebook with every answer given: the author's, or what ``instead`` has for a question."""
     made = notebooks.student(assignment, release, seed=seed, student=student)
     answers = iter(_answers(assignment, instead or {}, words))
     for cell in made.cells:
         if "answer" in cell.metadata.get("tags", []):
             cell.source = next(answers)
-    assert next(answers, None) is None, "the student's notebook has fewer places for answers than the source"
+    assert next(answers, None) is None, (
+        "the student's notebook has fewer places for answers than the source"
+    )
     return made
 
 
@@ -28,7 +37,11 @@ def _answers(assignment: source.Assignment, instead: dict[str, str], words: str)
         for number, cell in enumerate(question.solution):
             if cell.cell_type == "code":
                 right = strip.without_marks(cell.source)
-                yield instead.get(question.name, right) if number == 0 or question.name not in instead else ""
+                yield (
+                    instead.get(question.name, right)
+                    if number == 0 or question.name not in instead
+                    else ""
+                )
 
 
 def empty(assignment: source.Assignment, release: str = "", **options):
