@@ -9,6 +9,7 @@ Any module can be the network; x holds its parameters that require a gradient (`
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -29,6 +30,18 @@ __all__ = ["STATISTICS", "Objective", "Statistics", "chunks", "flatten", "summed
 
 #: Whose statistics batch norm may use when an objective is made.
 STATISTICS = ("batch", "running")
+
+
+def _computed(method):
+    """A method whose tensors autograd can use, also where it is called under inference mode."""
+    @functools.wraps(method)
+    def outside(*args, **kwargs):
+        if not torch.is_inference_mode_enabled():
+            return method(*args, **kwargs)
+        with torch.inference_mode(False), torch.no_grad():
+            return method(*args, **kwargs)
+
+    return outside
 
 
 def chunks(total: int, size: int) -> list[slice]:
@@ -164,6 +177,7 @@ class Objective:
             raise TypeError("This objective has a loss of its own and no class numbers (N,), so it has no accuracy.")
         return self.loss_and_accuracy(x)[1]
 
+    @_computed
     def loss_and_accuracy(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both from one pass: nats and percent, float64, each a scalar or (S,); accuracy is nan where there are no classes."""
         points = self._points(x)
@@ -187,6 +201,7 @@ class Objective:
         """The gradient of f, of x's shape."""
         return self.value_and_gradient(x)[1]
 
+    @_computed
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """f(x), float64, and its gradient, in x's dtype, from one forward and backward pass over the data."""
         points = self._points(x)
@@ -205,6 +220,7 @@ class Objective:
         gradient = gradient.to(check_points(x).dtype).view_as(x)
         return (loss, gradient) if x.dim() == 2 else (loss[0], gradient)
 
+    @_computed
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
         """The Hessian of f at x times v, the derivative of the gradient along v, of v's shape.
 
@@ -224,6 +240,7 @@ class Objective:
         self._say_if_not_finite("The Hessian-vector product", products.abs().amax(1))
         return (products / len(self.labels)).to(check_points(x).dtype).view_as(x)
 
+    @_computed
     def logits(self, x: Tensor) -> Tensor:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
         points = self._points(x)
@@ -235,6 +252,7 @@ class Objective:
 
     # -- variants -------------------------------------------------------------------------------------------
 
+    @_computed
     def double(self) -> Objective:
         """The same function in float64."""
         def exact(tensor: Tensor) -> Tensor:
@@ -243,6 +261,7 @@ class Objective:
         return self._variant(inputs=exact(self.inputs), labels=exact(self.labels), dtype=torch.float64,
                              frozen=moments.changed(self.frozen, exact), engine=self.engine.to(self.device, torch.float64))
 
+    @_computed
     def frozen_at(self, x: Tensor) -> Objective:
         """The same function with batch norm's statistics measured once, at x on all samples, and then held.
 

@@ -323,3 +323,32 @@ def test_each_feature_alone(name):
     close(f(x), loss)
     close(f.gradient(x.double()), gradient)
     close(f.hessian_vector(x.double(), torch.ones(f.n)), product)
+
+
+class Dropped(nn.Module):
+    """Not a Sequential, with dropout inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(LENGTH, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, CLASSES))
+
+    def forward(self, h):
+        return self.inner(h)
+
+
+def test_each_model_drops_by_its_own_generator():
+    torch.manual_seed(0)
+    network, inputs = Dropped(), torch.randn(2, SAMPLES, LENGTH)
+    f = Objective(network, inputs[0], torch.zeros(SAMPLES, dtype=torch.int64))
+    points = torch.stack([flatten(network), 2 * flatten(network)])
+    before = torch.get_rng_state()
+
+    def seeds(*numbers):
+        return [torch.Generator().manual_seed(number) for number in numbers]
+
+    both = f.engine.logits(points, inputs, shared=False, dropout=seeds(3, 4))
+    alone = f.engine.logits(points[1:], inputs[1:], shared=False, dropout=seeds(4))
+    other = f.engine.logits(points[1:], inputs[1:], shared=False, dropout=seeds(5))
+    assert torch.equal(both[1], alone[0]) and not torch.equal(alone, other)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(f(points[0]), f(points[0]))  # off again in a measure

@@ -9,6 +9,7 @@ statistics, and running ones are never updated.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import torch
@@ -92,31 +93,31 @@ class Functional:
         self.layout, self.carried = Layout.of(network), carried
         self.source = private_copy(network)
         self.module = held_as(self.source, device, dtype).eval()
-        self.spare: list[nn.Module] = []
+        self.spare = [self.module]
 
     @contextmanager
     def borrowed(self):
         """A module for this thread alone: `functional_call` puts x into it for the time of a call."""
-        module = self.spare.pop() if self.spare else copy.deepcopy(self.module)
+        module = self.spare.pop() if self.spare else private_copy(self.module)
         try:
             yield module
         finally:
             self.spare.append(module)
 
     def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
-               observe: dict[str, Statistics] | None = None, dropout: bool = False) -> Tensor:
+               observe: dict[str, Statistics] | None = None, dropout: Sequence[torch.Generator] = ()) -> Tensor:
         """Outputs with the samples last: (S, K, B) from points (S, n).
 
         ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...). ``frozen`` holds (mean,
-        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout`` the network
-        drops as in training.
+        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout``, a generator a
+        model, the network drops as in training.
         """
         rows, seen = [], []
         for s, point in enumerate(points):
             held = frozen and {name: tuple(one[s if len(one) > 1 else 0] for one in pair) for name, pair in frozen.items()}
             mode = Norms(carried=self.carried, frozen=held, observe=None if observe is None else {})
             at = self.layout.split_one(point)
-            with self.borrowed() as module, dropping(module, dropout), mode:
+            with self.borrowed() as module, dropping(module, dropout[s] if dropout else None), mode:
                 out = torch.func.functional_call(module, at, (inputs if shared else inputs[s],))
             rows.append(out.movedim(0, -1))  # (B, K) -> (K, B)
             seen.append(mode.observe)
@@ -128,21 +129,22 @@ class Functional:
     def to(self, device: torch.device, dtype: torch.dtype) -> Functional:
         """The same network with its held tensors in another precision."""
         other = copy.copy(self)
-        other.module, other.spare = held_as(self.source, device, dtype).eval(), []
+        other.module = held_as(self.source, device, dtype).eval()
+        other.spare = [other.module]
         return other
 
 
 def private_copy(network: nn.Module) -> nn.Module:
     """The module without the numbers that x replaces: a change of either never reaches the other.
 
-    Where a number of x stood, a placeholder without values stands, so what still refers to it fails aloud.
+    Where a parameter of x stood, one nan stands, expanded to its shape: what reads it past x comes out as nan.
 
     Raises
     ------
     TypeError
         Something in the module cannot be copied, or calls the module from outside.
     """
-    memo = {id(p): nn.Parameter(torch.empty_like(p, device="meta")) for _, p in trained(network)}
+    memo = {id(p): nn.Parameter(p.new_full((), torch.nan).expand(p.shape)) for _, p in trained(network)}
     for module in network.modules():
         for value in vars(module).values():  # weight_norm and prune leave their last product there
             if isinstance(value, Tensor) and value.grad_fn is not None:
@@ -160,8 +162,8 @@ def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
     made = private_copy(network)
 
     def moved(value):
-        if not isinstance(value, Tensor) or value.is_meta:
-            return value
+        if isinstance(value, nn.Parameter) and value.requires_grad:
+            return value  # x takes its place
         found = value.detach().to(device, dtype if value.is_floating_point() else value.dtype)
         return nn.Parameter(found, requires_grad=False) if isinstance(value, nn.Parameter) else found
 
@@ -174,14 +176,22 @@ def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
 
 
 @contextmanager
-def dropping(module: nn.Module, on: bool):
-    """In the block, if ``on``, all but norms is in training mode: dropout draws from torch's own generator."""
-    if not on:
+def dropping(module: nn.Module, generator: torch.Generator | None):
+    """In the block, with a ``generator``, all but norms is in training mode, and dropout draws from that one alone.
+
+    Torch's dropout knows torch's own generator only: for the block that one takes this one's state, and gives it back.
+    """
+    if generator is None:
         yield
         return
-    try:
-        for part in module.modules():
-            part.training = not isinstance(part, nn.modules.batchnorm._NormBase)
-        yield
-    finally:
-        module.eval()
+    cuda = generator.device.type == "cuda"
+    with torch.random.fork_rng(devices=[generator.device] if cuda else []):
+        state = generator.get_state()
+        torch.cuda.set_rng_state(state, generator.device) if cuda else torch.set_rng_state(state)
+        try:
+            for part in module.modules():
+                part.training = not isinstance(part, nn.modules.batchnorm._NormBase)
+            yield
+        finally:
+            module.eval()
+            generator.set_state(torch.cuda.get_rng_state(generator.device) if cuda else torch.get_rng_state())

@@ -56,7 +56,11 @@ def outputs(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> Tenso
         handles.append(module.register_forward_hook(lambda m, _, out: inside.pop() and None))
     try:
         with torch.no_grad(), Norms(carried=network.carried):
-            return torch.func.functional_call(network.module, at, (inputs,))
+            out = torch.func.functional_call(network.module, at, (inputs,))
+        if isinstance(out, Tensor) and out.isnan().any() and (not inputs.is_floating_point() or inputs.isfinite().all()):
+            raise RuntimeError("the outputs are nan. Either the weights are, or a parameter is used through a plain list or "
+                               "attribute beside its registration, where x cannot reach it; use nn.ParameterList there")
+        return out
     except Exception as error:
         name, module = inside[-1] if inside else ("", network.module)
         if isinstance(error, NothingCarried):

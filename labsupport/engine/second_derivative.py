@@ -41,12 +41,30 @@ def product(losses: Iterable[Loss], point: Tensor, v: Tensor) -> Tensor:
 
 def _product(losses: list[Loss], point: Tensor, v: Tensor) -> Tensor:
     total = torch.zeros_like(v)
-    for loss in losses:
+    for part, loss in enumerate(losses):
         leaf = point.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
+        if part == 0:
+            _complain_of_ends(gradient)
         if gradient.requires_grad:  # else this loss is linear in x
             total += torch.autograd.grad(gradient, leaf, v[None], materialize_grads=True)[0][0]
     return total
+
+
+def _complain_of_ends(gradient: Tensor) -> None:
+    """RuntimeError where the gradient's graph ends in a function that is @once_differentiable.
+
+    Torch cuts the graph there, so that a product would come out without that part, and without a word.
+    """
+    waiting, seen = [gradient.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() in ("DelayedError", "Error", "torch::autograd::Error", "NotImplemented"):
+            raise RuntimeError("a function of the network is marked @once_differentiable.")
+        waiting += [one for one, _ in node.next_functions]
 
 
 def _once_only(error: RuntimeError) -> bool:

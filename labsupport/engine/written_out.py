@@ -192,6 +192,17 @@ class Pass:
             h = layer.forward(h)
         return h
 
+    def overflowed(self) -> Tensor:
+        """(S,), True where a variance was too large for its number format.
+
+        One over its root is then 0, and what is finite again behind it is wrong.
+        """
+        found = torch.zeros(len(self.minus), dtype=torch.bool, device=self.minus.device)
+        for layer in self.layers:
+            if layer.norm:
+                found |= (layer.over == 0).any(2)[:, 0]
+        return found
+
     def __call__(self, inputs: Tensor, labels: Tensor, *, mean: bool = True) -> Tensor:
         """Mean losses (S,), or their sums over the samples; the gradients are in ``gradient``. ``labels`` (S, B)."""
         wanted = labels.unsqueeze(2)
@@ -210,7 +221,8 @@ class Pass:
 def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
     """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
     forward = Pass(blocks, layout, x, None, len(inputs))
-    return forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)
+    out = forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)  # (S, B, K) -> (S, K, B)
+    return out.masked_fill(forward.overflowed()[:, None, None], torch.nan)
 
 
 @torch.no_grad()
@@ -225,5 +237,6 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     if shared:
         inputs, labels = inputs.expand(len(x), *inputs.shape), labels.expand(len(x), -1)
     gradient = torch.empty_like(x)
-    losses = Pass(blocks, layout, x, gradient, labels.shape[1])(inputs, labels, mean=not shared)
-    return losses, gradient
+    both = Pass(blocks, layout, x, gradient, labels.shape[1])
+    losses = both(inputs, labels, mean=not shared)
+    return losses.masked_fill(both.overflowed(), torch.nan), gradient
