@@ -27,7 +27,7 @@ from labsupport.teach import (
     submission,
 )
 from labsupport.teach.gradescope import OwnSeed
-from tests.assignments import made
+from tests.assignments import made, secrets
 from tools.notebooks import SETUP_CELL
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,41 +65,12 @@ def for_two(reference, tmp_path_factory):
 def test_a_students_notebook_has_no_solution_no_hidden_test_and_no_rubric(name):
     assignment = ASSIGNMENTS[name]
     text = "\n".join(cell.source for cell in notebooks.student(assignment, "0" * 12).cells)
-    for secret in secrets_of(assignment):
+    for secret in secrets.of(assignment):
         assert secret not in text, secret
 
 
-def secrets_of(assignment) -> list[str]:
-    """Lines that no student may see: solutions, hidden tests, model answers and rubrics, if they are long enough to
-    mean something and stand nowhere in what everyone is given."""
-    given = "\n".join(
-        part.source for part in assignment.parts if not isinstance(part, source.Question)
-    )
-    given += "\n".join(cell.source for question in assignment.questions for cell in question.text)
-    lines = []
-    for question in assignment.questions:
-        for cell in question.solution:
-            lines += (
-                strip.solution_lines(cell.source)
-                if cell.cell_type == "code"
-                else cell.source.split("\n")
-            )
-        for test in question.tests:
-            lines += [test.name, *test.source.split("\n")[1:]] if test.hidden else []
-    shown = "\n".join(test.source for test in assignment.tests if not test.hidden)
-    lines = {line.strip() for line in lines}
-    plain = re.compile(
-        r"(import torch|from labsupport.teach.judging import .*|return .{0,12}|\*\*Rubric\*\*)$"
-    )
-    return sorted(
-        line
-        for line in lines
-        if len(line) > 12 and not plain.match(line) and line not in given and line not in shown
-    )
-
-
 def test_there_are_secrets_to_look_for(reference):
-    found = secrets_of(reference)
+    found = secrets.of(reference)
     assert any("half = 2.776" in line for line in found) and any(
         "1 point: " in line for line in found
     )
@@ -240,7 +211,7 @@ def test_the_questions_on_paper_hold_every_question_and_no_solution(reference):
     for question in reference.questions:
         assert question.title.split(":")[-1].strip()[:20] in page
     assert "<math" in page and "$" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
-    for secret in secrets_of(reference):
+    for secret in secrets.of(reference):
         assert secret not in page
 
 
