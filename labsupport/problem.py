@@ -181,7 +181,7 @@ class Problem:
 
 # -- data sets that were loaded --------------------------------------------------------------------
 
-_loaded: OrderedDict[tuple, tuple[Dataset, str]] = OrderedDict()
+_loaded: OrderedDict[tuple, tuple[Dataset, tuple[int, ...]]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -189,11 +189,9 @@ def _kept(name: str, train_size: int | None, device: torch.device) -> Dataset:
     place = (name, train_size, str(device), data.stamp(name))
     with _lock:
         found = _loaded.pop(place, None)
-        if (
-            found is None or found[0].key != found[1]
-        ):  # nobody has loaded it, or somebody changed it in place
+        if found is None or found[1] != found[0].versions:  # not loaded yet, or changed in place
             dataset = data.load(name, device=device, train_size=train_size)
-            found = (dataset, dataset.key)
+            found = (dataset, dataset.versions)
             place = (*place[:3], data.stamp(name))  # it may have been fetched just now
         _loaded[place] = found
         while len(_loaded) > KEPT:

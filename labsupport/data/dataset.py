@@ -99,6 +99,12 @@ class Dataset:
         return fingerprint(self)
 
     @property
+    def versions(self) -> tuple[int, ...]:
+        """How often each tensor was changed in place, as torch counts; quick to ask, unlike `key`."""
+        found = (getattr(self, part) for part in PARTS)
+        return tuple(0 if tensor.is_inference() else tensor._version for tensor in found)
+
+    @property
     def device(self) -> torch.device:
         return self.x_train.device
 

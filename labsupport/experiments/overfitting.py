@@ -64,13 +64,8 @@ def split(dataset: Dataset, held_out: int, *, label_noise: float = 0.0, seed: in
 
     Raises ValueError if that leaves no sample on one of the sides.
     """
-    total = len(dataset.y_train)
-    if not 1 <= held_out < total:
-        raise ValueError(f"held_out is {held_out}; of {total} training samples, 1 to {total - 1} can be set aside.")
-    y = corrupt(dataset.y_train, label_noise, dataset.num_classes, seed=seed)
-    kept = total - held_out
-    rest = dataclasses.replace(dataset, x_train=dataset.x_train[:kept], y_train=y[:kept])
-    return rest, dataset.x_train[kept:], y[kept:]
+    labels = corrupt(dataset.y_train, label_noise, dataset.num_classes, seed=seed)
+    return dataclasses.replace(dataset, y_train=labels).split(held_out)
 
 
 def corrupt(y: Tensor, fraction: float, num_classes: int, *, seed: int = 0) -> Tensor:
