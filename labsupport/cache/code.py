@@ -129,7 +129,8 @@ class _Reached:
         for base in kind.__bases__:
             self.waiting.append(functools.partial(self.value, f"{label}<{base.__qualname__}", base))
         for name, value in vars(kind).items():
-            if name not in _OF_EVERY_CLASS and (_leads_on(value) or isinstance(value, _PLAIN)):
+            plain = isinstance(value, _PLAIN) and not name.startswith("__")
+            if name not in _OF_EVERY_CLASS and (plain or _leads_on(value)):
                 self.waiting.append(functools.partial(self.value, f"{label}.{name}", value))
 
     def _module(self, module, label: str = "", code: types.CodeType | None = None) -> None:
@@ -144,7 +145,7 @@ class _Reached:
                 self._named(label, code, vars(module))
         elif not _left_out(home) and self._first(module):
             for name, value in vars(module).items():
-                if _leads_on(value) or name.isupper():  # a constant; all else is a module's state
+                if _leads_on(value) or _constant_of_a_module(name, value):
                     self.waiting.append(functools.partial(self._guarded, f"{home}:{name}", value, home))
             for value in list(vars(module).values()):
                 for inside in _codes_of(value, home):
@@ -165,6 +166,11 @@ class _Reached:
         top = home.split(".")[0]
         if top not in _COMPUTE_NOTHING and not _package(home):
             self.found[f"version of {top}"] = _version(home)
+
+
+def _constant_of_a_module(name: str, value) -> bool:
+    """Whether a plain value is a constant; in small letters, or private and not frozen, it is what the module remembers."""
+    return name.isupper() and not (name.startswith("_") and not isinstance(value, bool | int | float | str | bytes | tuple))
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, list, dict, set, type(None))
@@ -259,22 +265,17 @@ _digests: dict[int, tuple[types.CodeType, str]] = {}
 def _code(code: types.CodeType) -> str:
     """A digest of one function's instructions, names and constants, and of the functions inside it."""
     if id(code) not in _digests:
-        constants = list(code.co_consts)
-        if constants and isinstance(constants[0], str) and not _loads_first(code):
-            constants[0] = ""  # the docstring
-        parts = [code.co_code.hex(), getattr(code, "co_exceptiontable", b"").hex(), repr(code.co_names),
-                 repr(code.co_varnames), repr(code.co_freevars), repr(code.co_cellvars),
-                 repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & ~_DOCSTRING))]
-        parts += [_constant(value) for value in constants]
+        parts = [repr(code.co_names), repr(code.co_varnames), repr(code.co_freevars), repr(code.co_cellvars),
+                 repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & ~_DOCSTRING)),
+                 getattr(code, "co_exceptiontable", b"").hex()]
+        for step in dis.get_instructions(code):  # a constant by its value: its place depends on whether there is a docstring
+            constant = step.opname.startswith("LOAD_CONST") or step.opname in ("RETURN_CONST", "KW_NAMES")
+            parts += [step.opname, _constant(code.co_consts[step.arg]) if constant else str(step.arg)]
         _digests[id(code)] = (code, keys._join(*parts))
     return _digests[id(code)][1]
 
 
 _DOCSTRING = 0x4000000  # a flag of Python 3.13 and later
-
-
-def _loads_first(code: types.CodeType) -> bool:
-    return any(step.opcode in dis.hasconst and step.arg == 0 for step in dis.get_instructions(code))
 
 
 def _constant(value) -> str:
