@@ -69,6 +69,8 @@ def why(error: OSError) -> str:
     return _PLAIN.get(error.errno, error.strerror or str(error))
 
 
+#: Errors of a path at which nothing can lie.
+NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 _PLAIN = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your share of the disk is full",

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from labsupport import cache
+from labsupport.cache import upkeep
 from labsupport.data import Dataset
 from labsupport.recipe import Recipe
 
@@ -210,3 +211,60 @@ def test_whether_another_process_is_at_a_result(tmp_path, monkeypatch):
     assert not answer.busy(1)
     assert answer(1) == 1 and seen == [True]
     assert not answer.busy(1)
+
+
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_meant_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setenv("LABSUPPORT_STORE", "runs")
+    with pytest.raises(ValueError, match="LABSUPPORT_STORE is 'runs'; an absolute folder is needed"):
+        doubled(1)
+    assert calls() == []
+
+
+@pytest.mark.parametrize("name, says", [("x" * 300, "its name is too long"), ("file/store", "is a file, not a folder"),
+                                        ("loop/store", "a link in its path leads back to itself")])
+def test_a_folder_that_cannot_be_made_is_said_before_the_work_and_once(name, says, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path / name))
+    with pytest.warns(UserWarning, match=says) as said:
+        assert doubled(1)["y"] == 2
+    assert len(said) == 1 and calls() == [1] and not doubled.known(1) and not doubled.busy(1)
+
+
+def test_a_linked_folder_and_odd_names_work(monkeypatch, tmp_path):
+    (tmp_path / "a folder, [Größe] é").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a folder, [Größe] é")
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path / "link"))
+    assert doubled(1) == doubled(1) and calls() == [1]
+    assert len(list((tmp_path / "a folder, [Größe] é").glob("doubled-*.npz"))) == 1
+
+
+# -- forget ------------------------------------------------------------------------------------------------------------
+
+
+def test_forget_removes_what_this_package_made_and_names_the_rest(tmp_path):
+    doubled(1)
+    doubled(2)
+    store = cache.folder()
+    path = next(store.glob("doubled-*.npz"))
+    path.write_text("damaged")
+    with pytest.warns(UserWarning, match="is damaged"):
+        doubled(1), doubled(2)
+    for name in ("doubled-" + "0" * 40 + ".lock", "doubled-" + "0" * 40 + ".1234abcd.partial", "f-" + "1" * 40 + ".joblib"):
+        (store / name).write_bytes(b"left by a kill")
+    (store / "claims" / "smoke-cpu").mkdir(parents=True)
+    (store / "claims" / "smoke-cpu" / "2.1.json").write_text("{}")
+    (store / "notes.txt").write_text("mine")
+    (store / "thesis").mkdir()
+    said = str(upkeep.forget(store))
+    assert said.startswith("Removed 2 results, 1 claims and 4 leftovers (0.0 MiB) from ")
+    assert "Left there: notes.txt, which this package has not made" in said and "thesis" in said
+    assert sorted(path.name for path in store.iterdir()) == ["notes.txt", "thesis"]
+
+
+def test_forgetting_all_leaves_an_empty_folder():
+    doubled(1)
+    assert str(upkeep.forget(cache.folder())).endswith("It is empty.") and list(cache.folder().iterdir()) == []

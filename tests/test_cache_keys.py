@@ -130,7 +130,7 @@ def test_a_module_of_the_package_counts_whole_and_with_all_that_it_uses(monkeypa
         patch.setattr(threads, "TINY", 7)  # which thread computes what
         assert code.running(sweep.trained.fresh) != before[sweep.trained.fresh]
     with monkeypatch.context() as patch:
-        patch.setattr(threads, "training_precision", lambda *args, **rest: torch.float64)
+        patch.setattr(threads, "threads_for", lambda n: None)
         assert code.running(sweep.trained.fresh) != before[sweep.trained.fresh]
     with monkeypatch.context() as patch:
         patch.setattr(plots, "SB", "black")

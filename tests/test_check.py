@@ -156,6 +156,58 @@ def test_a_store_that_cannot_be_written_to_does_not_stop_a_chapter(monkeypatch, 
     assert "held" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("key", ["s", "", "2", "2.1.1", "../../../x", "2.1/../../x", "2.1\n", 2.1, None, "2.²"])
+def test_a_claim_is_named_by_chapter_and_number(key, tmp_path):
+    with pytest.raises(ValueError, match="A claim is named by its chapter and number, such as '2.1'; given: "):
+        check.claim(key, "A sentence", True)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def flipped(path):
+    path.write_text(path.read_text().replace("true", "false", 1))
+
+
+def truncated(path):
+    path.write_text(path.read_text()[:-20])
+
+
+def foreign(path):
+    path.write_text('{"key": "2.1", "held": true}')
+
+
+def another_ones_name(path):
+    path.rename(path.with_name("3.7.json"))
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def bytes_of_no_text(path):
+    path.write_bytes(b"\xff\xfe\x00")
+
+
+@pytest.mark.parametrize("damage", [flipped, truncated, foreign, another_ones_name, a_folder, bytes_of_no_text])
+def test_a_claim_that_is_not_what_was_recorded_is_left_out_and_said(damage):
+    check.claim("2.1", "A sentence", True)
+    check.claim("2.2", "Another", True)
+    (path,) = (cache.folder() / "claims").rglob("2.1.json")
+    damage(path)
+    with pytest.warns(UserWarning, match=r"Left out of the claims recorded on this machine: (2.1|3.7).json \(.+\)\. Run their"):
+        table = check.recorded()
+    assert table[table.source == "this machine"].key.tolist() == ["2.2"]
+
+
+def test_a_claim_of_other_code_is_left_out_and_said(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(check, "_code", lambda: "other")
+        check.claim("2.1", "A sentence", True)
+    with pytest.warns(UserWarning, match=r"2.1.json \(made by other code\)"):
+        table = check.recorded()
+    assert not (table.source == "this machine").any()
+
+
 # -- exercises -----------------------------------------------------------------------------------------------------
 
 

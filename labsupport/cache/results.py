@@ -69,11 +69,12 @@ def remember(function):
             return function(*args, **kwargs)
         try:
             return this.read()
-        except (FileNotFoundError, NotADirectoryError, entries.Damaged):
+        except entries.Damaged:
             pass  # looked at again when nobody else is at it
         except (OSError, MemoryError) as error:
-            _cannot_read(this, error)
-            return function(*args, **kwargs)
+            if getattr(error, "errno", None) not in files.NOTHING_THERE:
+                _cannot_read(this, error)
+                return function(*args, **kwargs)
         return _computed_once(this, function, args, kwargs)
 
     def known(*args, **kwargs) -> bool:

@@ -49,14 +49,12 @@ def sweep_once(folder: Path) -> None:
                 partial.unlink()
 
 
-def _free(lock: Path) -> bool:
-    """Delete a lock, and the partial files beside it, if nobody holds it; whether that was so."""
+def _free(lock: Path) -> None:
+    """Delete a lock, and the partial files beside it, if nobody holds it."""
     file = locks.take(lock)
-    if file is None:
-        return False
-    remove_partials(lock)
-    locks.release(file, lock)
-    return True
+    if file is not None:
+        remove_partials(lock)
+        locks.release(file, lock)
 
 
 def put_aside(path: Path) -> Path:
@@ -117,9 +115,12 @@ def forget(folder: Path) -> Forgotten:
 
 def _is_free(lock: Path) -> bool:
     try:
-        return _free(lock)
+        file = locks.take(lock)
     except (OSError, locks.CannotLock):
         return True
+    if file is not None:
+        os.close(file)
+    return file is not None
 
 
 def _ours(folder: Path) -> Iterator[tuple[Path, str]]:
