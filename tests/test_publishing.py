@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import zipfile
@@ -321,3 +322,10 @@ def test_the_changelog_and_the_citation_have_this_version():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == release.version()
     with pytest.raises(SystemExit, match="has no part `## 9.9.9`"):
         release.notes("## 1.0.0\n", "9.9.9")
+
+
+def test_every_test_that_the_accessibility_page_names_is_there():
+    page = (ROOT / "book" / "accessibility.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
+    assert named and not [name for name in named if f"def {name}(" not in sources]

@@ -39,6 +39,7 @@ import base64
 import hashlib
 import html
 import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
@@ -62,11 +63,12 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {
-            "text/plain": self._plain,
-            "image/png": base64.b64encode(self.still).decode(),
-            "application/vnd.jupyter.widget-view+json": view,
-        }
+        forms = {"text/plain": self._plain, "application/vnd.jupyter.widget-view+json": view}
+        # Which of several rich forms Colab shows is nowhere written down (its front end is not public), and a picture
+        # that won would stand still. There the figure is given in one rich form, as ipywidgets itself gives a widget.
+        if "google.colab" not in sys.modules:
+            forms["image/png"] = base64.b64encode(self.still).decode()
+        return forms
 
 
 def figure(
