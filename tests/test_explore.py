@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import itertools
+import sys
 
 import ipywidgets
 import nbclient
@@ -89,6 +90,13 @@ def test_the_same_cells_give_the_same_state_and_a_second_figure_other_ids(monkey
     ipywidgets.Widget.close_all()
     monkeypatch.setattr(explore, "_count", itertools.count())
     assert state(explore.figure(line, height=[1, 9], **TEXT)) == first
+
+
+def test_on_colab_the_figure_is_shown_in_one_rich_form(monkeypatch):
+    figure = explore.figure(line, height=[1, 5], **TEXT)
+    assert "image/png" in figure._repr_mimebundle_()
+    monkeypatch.setitem(sys.modules, "google.colab", object())
+    assert set(figure._repr_mimebundle_()) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
 
 
 def test_where_nothing_runs_a_picture_with_its_caption_remains():
