@@ -11,7 +11,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import claims, environment, execute, notebooks, run_times, skeleton
+from tools import claims, execute, notebooks, run_times, skeleton
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -354,13 +354,6 @@ def test_measuring_a_machine_again_replaces_its_entry():
     newer = entry | {"wall_seconds": [8, 3]}
     assert run_times.merge([entry, other], newer) == [other, newer]
     assert "| [One two](01-one-two.ipynb) | 5 s | 2 s |" in run_times.page([entry])
-
-
-def test_requirements_that_are_not_met_are_named():
-    assert environment.missing(["pytest", "pytest>=1,<2", "no-such-package", "torch>=2.6"]) == [
-        "pytest>=1,<2",
-        "no-such-package",
-    ]
 
 
 def test_a_kernel_that_finds_its_port_taken_is_started_again():

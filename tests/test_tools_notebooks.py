@@ -1,4 +1,4 @@
-"""A notebook that any front end saved goes through our tools valid and whole, or is refused in words; a copy is no chapter."""
+"""A notebook that any front end saved goes through whole, or is refused in words; a copy is no chapter."""
 
 from __future__ import annotations
 

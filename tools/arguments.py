@@ -98,6 +98,15 @@ jobs = whole_number("JOBS", 1, MOST_JOBS)
 port = whole_number("PORT", 1, 65535)
 
 
+def whole_path(variable: str) -> None:
+    """Raise Refused if ``variable`` names a relative folder: kernels start elsewhere, and each would make its own."""
+    given = os.environ.get(variable, "").strip()
+    if given and not Path(os.path.expanduser(given)).is_absolute():
+        raise Refused(
+            f"{variable} is {given!r}; give a whole path, such as {Path(given).absolute()}."
+        )
+
+
 def notebooks_named(given: Iterable[str] | None) -> list[Path]:
     """The notebooks that ``given`` names, as paths or patterns; all chapters if it is empty.
 

@@ -216,6 +216,8 @@ def run_these(
     times: Path | None = None,
 ) -> int:
     """Run notebooks where they are, report, and return the exit code. Call it inside `running.stoppable`."""
+    arguments.whole_path("LABSUPPORT_STORE")
+    arguments.whole_path("LABSUPPORT_DATA")
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
     if scale:
         os.environ["LABSUPPORT_SCALE"] = scale
