@@ -1,7 +1,7 @@
-"""Auto-PGD (Croce and Hein 2020, algorithm 1) on the box of Metric 2.1, as Andriushchenko et al. 2023 use it for sharpness.
+"""Auto-PGD (Croce and Hein 2020, algorithm 1) on the box of Metric 2.1, as Andriushchenko et al. 2023 use it.
 
-In units of the box, u = y / box, it steps along the sign of the gradient, with momentum, and halves the step where too few
-steps climbed. A peer of ``strong`` to measure against, at equal evaluations; the book itself never uses it.
+In units of the box, u = y / box, it steps along the sign of the gradient, with momentum, and halves the step where
+too few steps climbed. A peer of ``strong`` to measure against, at equal evaluations; the book itself never uses it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Of algorithm 1: the share of steps that must climb, the weight of the new step against the last move.
-CLIMBING, MOMENTUM = 0.75, 0.75
-
-
-def checkpoints(steps: int) -> set[int]:
-    """The steps after which the step length is reviewed."""
-    shares = [0.0, 0.22]
-    while shares[-1] < 1:
-        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
-    return {int(-(-share * steps // 1)) for share in shares[1:]} - {0}
+from labsupport.engine.sign_ascent import CLIMBING, MOMENTUM, reviews
+from labsupport.sharpness import sharpness
 
 
 def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> Tensor:
@@ -35,7 +27,7 @@ def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> T
     step = torch.full((len(x), 1), 2.0, dtype=x.dtype)
     before, climbed = u.clone(), torch.zeros(len(x))
     best_at_review, step_at_review = best.clone(), step.clone()
-    reviews, last = checkpoints(evaluations - 1), 0
+    review, last = reviews(evaluations - 1), 0
     for k in range(1, evaluations):
         z = (u + step * gradient.sign()).clamp(-1, 1)
         share = 1.0 if k == 1 else MOMENTUM
@@ -47,7 +39,7 @@ def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> T
         best = torch.where(higher, value, best)
         best_u = torch.where(higher[:, None], u, best_u)
         best_gradient = torch.where(higher[:, None], gradient, best_gradient)
-        if k in reviews:
+        if k in review:
             few = climbed < CLIMBING * (k - last)
             stuck = (step == step_at_review)[:, 0] & (best == best_at_review)
             halve = (few | stuck)[:, None]
@@ -59,3 +51,10 @@ def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> T
             gradient = torch.where(halve, best_gradient, gradient)
             climbed, last = torch.zeros(len(x)), k
     return best
+
+
+def against_strong(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> Tensor:
+    """The rise that ``strong`` finds over the rise that Auto-PGD finds, (S,); ``evaluations`` is a multiple of 11."""
+    theirs = auto_pgd(f, x, epsilon=epsilon, evaluations=evaluations)
+    ours = sharpness(f, x, epsilon=epsilon, starts=evaluations // 11)
+    return (ours.f_max - ours.f_x) / (theirs - ours.f_x)

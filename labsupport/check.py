@@ -1,8 +1,9 @@
 """Claims that can fail and exercises that check themselves.
 
-A claim is a sentence, numbers from several seeds, and one rule for all: it is held if the whole 95 percent t-interval of
-their mean lies on the claimed side of the bound; a claim that two things are equal, if the whole interval lies inside a
-margin named beforehand. Its line is printed, compared by the tests, and remembered for the scorecard of chapter 9.
+A claim is a sentence, numbers from several seeds, and one rule for all: it is held if the whole 95 percent t-interval
+of their mean lies on the claimed side of the bound; a claim that two things are equal, if the whole interval lies
+inside a margin named beforehand. Its line is printed, compared by the tests, and remembered for the scorecard of
+chapter 9.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ CONFIDENCE = 0.95
 class Claim:
     """One checked line.
 
-    ``mean``, ``low``, ``high`` : the t-interval, in the values' unit; ``margin`` : from bound to mean in standard errors;
-    all NaN for a claim that is a plain fact. ``bound`` : what was claimed, in words. ``count`` values, ``over`` what.
+    ``mean``, ``low``, ``high`` : the t-interval, in the values' unit; ``margin`` : from bound to mean in standard
+    errors; all NaN for a claim that is a plain fact. ``bound`` : what was claimed, in words. ``count`` values,
+    ``over`` what.
     """
 
     key: str
@@ -82,13 +84,13 @@ def claim(
     says
         The sentence that the values can bear out or not.
     values
-        One number for each independent repetition, whose mean is claimed to lie above ``above``: for "SB is better", SB's
-        minus LB's, seed by seed. Or a bool, for a fact that has no spread.
+        One number for each independent repetition, whose mean is claimed to lie above ``above``: for "SB is better",
+        SB's minus LB's, seed by seed. Or a bool, for a fact that has no spread.
     above
         The bound. Held if the whole interval lies above it.
     within
-        Instead, for a claim of equality: the margin, or its two ends. Held if the whole interval lies inside; it must be
-        smaller than the effect that would matter.
+        Instead, for a claim of equality: the margin, or its two ends. Held if the whole interval lies inside; it must
+        be smaller than the effect that would matter.
     unit
         Of the values, for the line.
     over
@@ -103,8 +105,8 @@ def claim(
     Raises
     ------
     TypeError, ValueError
-        A key that is not chapter and number; fewer than two values, or one that is not a number; ``above`` and ``within``
-        both; a margin whose ends are not in order.
+        A key that is not chapter and number; fewer than two values, or one that is not a number; ``above`` and
+        ``within`` both; a margin whose ends are not in order.
 
     >>> _ = claim("0.0", "Three are more than two", [3.1, 2.9, 3.0], above=2, unit="apples")
     held      0.0 Three are more than two [+3.00 apples, 95% interval +2.75 to +3.25, 3 seeds; claimed: above 2]
@@ -112,7 +114,9 @@ def claim(
     NOT HELD  0.1 Three are three [+3.00, 95% interval +2.75 to +3.25, 3 seeds; claimed: within 2.9 to 3.1; exploratory]
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise ValueError(f"A claim is named by its chapter and number, such as '2.1'; given: {key!r}.")
+        raise ValueError(
+            f"A claim is named by its chapter and number, such as '2.1'; given: {key!r}."
+        )
     for name, given in (("says", says), ("over", over)):
         text(name, given)
     if isinstance(values, bool | np.bool_):
@@ -126,8 +130,15 @@ def claim(
     if exploratory:
         evidence = f"{evidence}; exploratory"
     made = Claim(
-        key=key, says=says, evidence=evidence, paper=paper, exploratory=bool(exploratory),
-        scale=settings.current().name, device=device.pick().type, torch=torch.__version__, **measured,
+        key=key,
+        says=says,
+        evidence=evidence,
+        paper=paper,
+        exploratory=bool(exploratory),
+        scale=settings.current().name,
+        device=device.pick().type,
+        torch=torch.__version__,
+        **measured,
     )
     _record(made)
     print(f"{'held' if made.held else 'NOT HELD':<9} {key} {says} [{evidence}]")
@@ -139,7 +150,9 @@ def _bound(key: str, above, within) -> tuple[float, float]:
     if within is None:
         return number("above", above), math.inf
     if above != 0:
-        raise ValueError(f"Claim {key} has above and within; a claim has one bound. Give one of them.")
+        raise ValueError(
+            f"Claim {key} has above and within; a claim has one bound. Give one of them."
+        )
     if isinstance(within, (tuple, list)):
         if len(within) != 2:
             raise ValueError(f"within is {shown(within)}; one margin, or its two ends, are needed.")
@@ -163,9 +176,18 @@ def _measured(key: str, values, bound: tuple[float, float], confidence: float) -
     held = found.low > low and found.high < high
     error = numbers.std(ddof=1) / math.sqrt(len(numbers))
     distance = min(found.mean - low, high - found.mean)
-    margin = distance / error if error > 0 else math.copysign(math.inf, distance) if distance else 0.0
+    if error > 0:
+        margin = distance / error
+    else:
+        margin = math.copysign(math.inf, distance) if distance else 0.0
     claimed = f"above {low:g}" if high == math.inf else f"within {low:g} to {high:g}"
-    return {"held": bool(held), "margin": float(margin), **found._asdict(), "bound": claimed, "count": len(numbers)}
+    return {
+        "held": bool(held),
+        "margin": float(margin),
+        **found._asdict(),
+        "bound": claimed,
+        "count": len(numbers),
+    }
 
 
 def _record(made: Claim) -> None:
@@ -195,8 +217,8 @@ def _code() -> str:
 def recorded() -> pd.DataFrame:
     """All claims made on this machine at the current scale and device; for the others, the committed ones.
 
-    Columns are those of `Claim`, and ``source``: "this machine" or "committed". A recorded claim that was altered, that is
-    not one of this scale and device, or that other code has made, is left out, with a warning that names it.
+    Columns are those of `Claim`, and ``source``: "this machine" or "committed". A recorded claim that was altered, that
+    is not one of this scale and device, or that other code has made, is left out, with a warning that names it.
     """
     here, left_out = [], []
     for path in sorted(_folder().glob("*")):
@@ -205,8 +227,10 @@ def recorded() -> pd.DataFrame:
         except _NotOurs as error:
             left_out.append(f"{path.name} ({error})")
     if left_out:
-        warnings.warn(f"Left out of the claims recorded on this machine: {', '.join(left_out)}. Run their chapters again.",
-                      stacklevel=2)
+        warnings.warn(
+            f"Left out of the claims recorded on this machine: {', '.join(left_out)}. Run their chapters again.",
+            stacklevel=2,
+        )
     rows = {c["key"]: {**c, "source": "committed"} for c in _committed()}
     rows |= {c["key"]: {**c, "source": "this machine"} for c in here}
     order = sorted(rows, key=lambda key: [int(part) for part in key.split(".")])
@@ -240,7 +264,9 @@ def _committed() -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8"))["claims"] if path.is_file() else []
 
 
-def exercise(key: str, answer, expected=None, *, tolerance: float = 1e-3, test: Callable | None = None) -> None:
+def exercise(
+    key: str, answer, expected=None, *, tolerance: float = 1e-3, test: Callable | None = None
+) -> None:
     """Check one exercise's answer and say in one line how it went; an exercise not yet answered is no error.
 
     Parameters
@@ -260,7 +286,9 @@ def exercise(key: str, answer, expected=None, *, tolerance: float = 1e-3, test: 
     Exercise 0.1: correct.
     """
     if expected is None and test is None:
-        raise ValueError(f"Exercise {key} has neither an expected answer nor a test. Give one of them.")
+        raise ValueError(
+            f"Exercise {key} has neither an expected answer nor a test. Give one of them."
+        )
     if answer is None:
         print(f"Exercise {key}: no answer yet. Replace None above and run both cells.")
         return
@@ -270,7 +298,11 @@ def exercise(key: str, answer, expected=None, *, tolerance: float = 1e-3, test: 
             wrong = test(answer)
         except Exception as error:  # the reader's own function may fail in any way
             wrong = f"It stopped with {type(error).__name__}: {error}."
-    print(f"Exercise {key}: correct." if wrong is None else f"Exercise {key}: not yet. {wrong} The hint below may help.")
+    print(
+        f"Exercise {key}: correct."
+        if wrong is None
+        else f"Exercise {key}: not yet. {wrong} The hint below may help."
+    )
 
 
 def _compare(answer, expected, tolerance) -> str | None:
@@ -286,4 +318,6 @@ def _compare(answer, expected, tolerance) -> str | None:
     if given.shape != wanted.shape:
         return f"Your answer has shape {given.shape}; {wanted.shape} is wanted."
     near = np.allclose(given, wanted, rtol=tolerance, atol=1e-12)
-    return None if near else f"Your answer is {answer}." if given.ndim == 0 else "Some entries differ."
+    return (
+        None if near else f"Your answer is {answer}." if given.ndim == 0 else "Some entries differ."
+    )

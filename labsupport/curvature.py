@@ -1,8 +1,9 @@
 """The Hessian of f without the Hessian: its largest eigenvalues and its trace from products with vectors.
 
-A product costs about two gradients. SciPy's Lanczos (`scipy.sparse.linalg.eigsh`) finds the eigenvalues, and every one is
-checked by its residual: for a symmetric H and a vector u of length 1, an eigenvalue lies within |H u - theta u| of theta.
-The trace is Hutchinson's estimate. These are what Keskar et al. 2017 call too expensive for their networks (section 2.2).
+A product costs about two gradients. SciPy's Lanczos (`scipy.sparse.linalg.eigsh`) finds the eigenvalues, and every
+one is checked by its residual: for a symmetric H and a vector u of length 1, an eigenvalue lies within |H u - theta
+u| of theta. The trace is Hutchinson's estimate. These are what Keskar et al. 2017 call too expensive for their
+networks (section 2.2).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def top_eigenvalues(
     k
         How many, 1 to n.
     tolerance
-        The residual |H u - theta u| that is small enough, relative to |theta|. The error of a value away from the others
-        is about its square.
+        The residual |H u - theta u| that is small enough, relative to |theta|. The error of a value away from the
+        others is about its square.
     seed
         Of the vector that the search starts from.
 
@@ -69,7 +70,9 @@ def top_eigenvalues(
     points = check_points(x, getattr(f, "n", None))
     f = adapt(f, points.dtype)
     n = points.shape[1]
-    k = whole_number("k", k, least=1, most=n, hint=f"A function of {n} numbers has {n} eigenvalues.")
+    k = whole_number(
+        "k", k, least=1, most=n, hint=f"A function of {n} numbers has {n} eigenvalues."
+    )
     tolerance = number("tolerance", tolerance, above=0, below=1)
     seed = as_seed("seed", seed)
     values = []
@@ -84,9 +87,13 @@ class _Hessian:
 
     def __init__(self, f: Function, point: Tensor):
         self.f, self.point, self.n = f, point.to(getattr(f, "device", point.device)), len(point)
-        self.radius = 0.0  # a lower bound of the largest |eigenvalue|, close to it after a few products
+        self.radius = (
+            0.0  # a lower bound of the largest |eigenvalue|, close to it after a few products
+        )
         precision = torch.finfo(getattr(f, "dtype", self.point.dtype)).eps
-        self.rounding = 30 * precision  # of a product, relative to ``radius``; measured on F0: up to 12
+        self.rounding = (
+            30 * precision
+        )  # of a product, relative to ``radius``; measured on F0: up to 12
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
         direction = torch.from_numpy(np.ascontiguousarray(v).ravel()).to(self.point)
@@ -105,7 +112,8 @@ def _leading(hessian: _Hessian, k: int, tolerance: float, seed: int) -> np.ndarr
     """(k,) the largest eigenvalues of one Hessian.
 
     Lanczos from one vector finds one direction for each different eigenvalue, and the others of a multiple one only by
-    rounding. So with k > 1 the search is repeated on what is orthogonal to all that was found, until nothing larger turns up.
+    rounding. So with k > 1 the search is repeated on what is orthogonal to all that was found, until nothing larger
+    turns up.
     """
     n = hessian.n
     if n <= max(DENSE, 2 * k + 8):
@@ -167,14 +175,19 @@ def _lanczos(product: Product, scale: float, k: int, goal: float, first: np.ndar
     """SciPy's, on H / scale + 1.
 
     SciPy's goal is relative to each value, so that one near 0 is out of reach, and it ends with a wrong one: the shift
-    by the typical |eigenvalue| mends that, and changes a large one's goal by little. The vectors are asked for because they
-    cost no product, and because without them SciPy 1.17 returns a wrong value where the Krylov space is exhausted.
+    by the typical |eigenvalue| mends that, and changes a large one's goal by little. The vectors are asked for
+    because they cost no product, and because without them SciPy 1.17 returns a wrong value where the Krylov space is
+    exhausted.
     """
     n = len(first)
     operator = LinearOperator((n, n), lambda v: product(v) / scale + v.ravel(), dtype=np.float64)
-    width = min(n, max(10, 2 * k + 8))  # of the Krylov space: SciPy's 20 would cost twice the products for one value
+    width = min(
+        n, max(10, 2 * k + 8)
+    )  # of the Krylov space: SciPy's 20 would cost twice the products for one value
     try:
-        values, vectors = eigsh(operator, k, ncv=width, which="LA", tol=goal, v0=first, maxiter=RESTARTS)
+        values, vectors = eigsh(
+            operator, k, ncv=width, which="LA", tol=goal, v0=first, maxiter=RESTARTS
+        )
     except ArpackNoConvergence as error:
         raise ValueError(
             f"Lanczos did not reach a tolerance of {goal:.1g} in {RESTARTS} restarts: the largest eigenvalues of this "
@@ -183,9 +196,7 @@ def _lanczos(product: Product, scale: float, k: int, goal: float, first: np.ndar
     return (values - 1) * scale, vectors
 
 
-def trace(
-    f: Function, x: Tensor, *, samples: int = 32, seed: int = 0
-) -> tuple[Tensor, Tensor]:
+def trace(f: Function, x: Tensor, *, samples: int = 32, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Hutchinson's estimate of the Hessian's trace and its standard error, each a scalar for x (n,), (S,) for x (S, n).
 
     The mean of v^T H v over ``samples`` vectors v of random signs.

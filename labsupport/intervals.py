@@ -2,9 +2,9 @@
 
     mean +- t s / sqrt(n),   t the (1 + confidence) / 2 quantile of Student's distribution with n - 1 degrees of freedom
 
-With five values and 95 percent t is 2.78, not 2. The values must be independent of each other: one per seed, never one per
-sample, epoch or epsilon of the same seed. The interval speaks of what varies among them, and of nothing else: five seeds on
-one data set say nothing about other data sets.
+With five values and 95 percent t is 2.78, not 2. The values must be independent of each other: one per seed, never
+one per sample, epoch or epsilon of the same seed. The interval speaks of what varies among them, and of nothing else:
+five seeds on one data set say nothing about other data sets.
 """
 
 from __future__ import annotations
@@ -41,12 +41,18 @@ def independent(values) -> np.ndarray:
     try:
         found = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"The values are {shown(values)}; numbers are needed, one per seed.") from error
+        raise TypeError(
+            f"The values are {shown(values)}; numbers are needed, one per seed."
+        ) from error
     if found.ndim != 1 and max(found.shape, default=1) != found.size:
-        raise ValueError(f"The values have shape {found.shape}; one number per seed is needed: average the rest first.")
+        raise ValueError(
+            f"The values have shape {found.shape}; one number per seed is needed: average the rest first."
+        )
     found = found.ravel()
     if len(found) < 2 or not np.isfinite(found).all():
-        raise ValueError(f"At least two finite numbers are needed, one per seed; given: {shown(found.tolist())}.")
+        raise ValueError(
+            f"At least two finite numbers are needed, one per seed; given: {shown(found.tolist())}."
+        )
     return found
 
 

@@ -37,10 +37,10 @@ METHODS = {"strong": sign_ascent.search, "paper": lbfgsb.search}
 class Sharpness:
     """The result, with what it took.
 
-    ``value`` (S,) percent; ``f_x``, ``f_max`` (S,) float64; ``y`` (S, p) the best point of the box; ``evaluations`` (S,)
-    values and gradients asked for, of one model; ``history`` (S, evaluations) best f seen so far, in the search's own
-    precision; ``notes`` one dictionary per model: how many evaluations were not finite, what SciPy said, with which scale and
-    version; ``statistics`` whose batch norm statistics f uses, where f says so.
+    ``value`` (S,) percent; ``f_x``, ``f_max`` (S,) float64; ``y`` (S, p) the best point of the box; ``evaluations``
+    (S,) values and gradients asked for, of one model; ``history`` (S, evaluations) best f seen so far, in the search's
+    own precision; ``notes`` one dictionary per model: how many evaluations were not finite, what SciPy said, with which
+    scale and version; ``statistics`` whose batch norm statistics f uses, where f says so.
     """
 
     value: Tensor
@@ -60,8 +60,18 @@ class Sharpness:
     statistics: str | None = None
 
 
-def sharpness(f: Function, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: int | None = None, method: str = "strong",
-              iterations: int = 10, starts: int | None = None, seed: int = 0, offset: float = 1.0) -> Sharpness:
+def sharpness(
+    f: Function,
+    x: Tensor,
+    *,
+    epsilon: float = 1e-3,
+    subspace_dim: int | None = None,
+    method: str = "strong",
+    iterations: int = 10,
+    starts: int | None = None,
+    seed: int = 0,
+    offset: float = 1.0,
+) -> Sharpness:
     """phi(epsilon, A) of f at one point x (n,) or at each row of x (S, n).
 
     Parameters
@@ -91,14 +101,14 @@ def sharpness(f: Function, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: in
     UnknownName
         ``method``.
     TypeError, ValueError
-        An argument of the wrong type or out of range, an x of the wrong shape or not finite, an f that is no number or not
-        above -1 at x, an f that torch cannot differentiate.
+        An argument of the wrong type or out of range, an x of the wrong shape or not finite, an f that is no number
+        or not above -1 at x, an f that torch cannot differentiate.
 
     Warns
     -----
     SharpnessWarning
-        No point of the box was found above f(x); the value 0 then says nothing. Or f was not finite at some of the points
-        visited, which do not count.
+        No point of the box was found above f(x); the value 0 then says nothing. Or f was not finite at some of the
+        points visited, which do not count.
 
     >>> from labsupport.sharpness import sharpness
     >>> slope = torch.tensor([1.0, -2.0])                          # f(x) = slope . x; at 0 the box is |y_i| <= .1
@@ -114,7 +124,9 @@ def sharpness(f: Function, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: in
         hint = f"None means full space; a manifold in R^{n} has 1 to {n} dimensions."
         subspace_dim = whole_number("subspace_dim", subspace_dim, least=1, most=n, hint=hint)
     iterations = whole_number("iterations", iterations, least=1)
-    offset = number("offset", offset, least=0, hint="1 gives the paper's box, 0 the scale-invariant one.")
+    offset = number(
+        "offset", offset, least=0, hint="1 gives the paper's box, 0 the scale-invariant one."
+    )
     starts = 3 if starts is None and method == "strong" else 1 if starts is None else starts
     starts = whole_number("starts", starts, least=1)
     seed = as_seed("seed", seed)
@@ -124,13 +136,30 @@ def sharpness(f: Function, x: Tensor, *, epsilon: float = 1e-3, subspace_dim: in
     exact = f.double()
     f_x = exact(points.double()).double()
     _check_value(f_x)
-    y, evaluations, history, notes = METHODS[method](f, points, space, box, iterations, starts, seed)
+    y, evaluations, history, notes = METHODS[method](
+        f, points, space, box, iterations, starts, seed
+    )
     f_max = exact(points.double() + space.matvec(y.double())).double()
     f_max = torch.maximum(torch.where(torch.isfinite(f_max), f_max, f_x), f_x)
     value = 100 * (f_max - f_x) / (1 + f_x)
     _warn(value, notes)
-    return Sharpness(value, f_x, f_max, y, evaluations, history, epsilon, subspace_dim, method, iterations, starts, seed,
-                     offset, notes, getattr(f, "statistics", None))
+    return Sharpness(
+        value,
+        f_x,
+        f_max,
+        y,
+        evaluations,
+        history,
+        epsilon,
+        subspace_dim,
+        method,
+        iterations,
+        starts,
+        seed,
+        offset,
+        notes,
+        getattr(f, "statistics", None),
+    )
 
 
 def _check_value(f_x: Tensor) -> None:
@@ -139,19 +168,28 @@ def _check_value(f_x: Tensor) -> None:
     if not torch.isfinite(f_x).all():
         raise ValueError(f"f(x) is {shown}: a rise can only be measured from finite numbers.")
     if (f_x <= -1).any():
-        raise ValueError(f"f(x) is {shown}: Metric 2.1 divides by 1 + f(x), which must be positive. Use a loss that is not "
-                         "negative, or add a constant to f.")
+        raise ValueError(
+            f"f(x) is {shown}: Metric 2.1 divides by 1 + f(x), which must be positive. Use a loss that is not "
+            "negative, or add a constant to f."
+        )
 
 
 def _warn(value: Tensor, notes: list[dict]) -> None:
     """No zero and no lost evaluation without a word."""
     flat = (value == 0).nonzero().flatten().tolist()
     if flat:
-        warnings.warn(f"No point of the box was found above f(x) for model(s) {flat}: a sharpness of 0 here means that the "
-                      f"search failed or that f is flat. Try more iterations or starts, or another seed.", SharpnessWarning,
-                      stacklevel=3)
+        warnings.warn(
+            f"No point of the box was found above f(x) for model(s) {flat}: a sharpness of 0 here means that the "
+            f"search failed or that f is flat. Try more iterations or starts, or another seed.",
+            SharpnessWarning,
+            stacklevel=3,
+        )
     lost = {s: note["not_finite"] for s, note in enumerate(notes) if note["not_finite"]}
     if lost:
         said = ", ".join(f"{count} for model {s}" for s, count in lost.items())
-        warnings.warn(f"f was not a finite number at some of the points visited, which do not count ({said}). The value is a "
-                      "lower bound from the others.", SharpnessWarning, stacklevel=3)
+        warnings.warn(
+            f"f was not a finite number at some of the points visited, which do not count ({said}). The value is a "
+            "lower bound from the others.",
+            SharpnessWarning,
+            stacklevel=3,
+        )

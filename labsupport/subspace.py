@@ -1,4 +1,5 @@
-"""The random manifolds of Metric 2.1: x + A y with A (n, p) of independent N(0, 1) entries, never larger than memory allows.
+"""The random manifolds of Metric 2.1: x + A y with A (n, p) of independent N(0, 1) entries, never larger than memory
+allows.
 
 A is made in blocks of columns, each from its own seed. If the whole of it fits into a quarter of the free memory it
 is kept; otherwise each block is made again whenever it is needed.
@@ -51,9 +52,13 @@ class RandomManifold:
 
     def __init__(self, n: int, p: int, seed: int, like: Tensor):
         if not isinstance(like, Tensor) or not like.is_floating_point():
-            raise TypeError(f"like is {shown(like)}; a tensor of floating-point numbers tells device and precision.")
+            raise TypeError(
+                f"like is {shown(like)}; a tensor of floating-point numbers tells device and precision."
+            )
         self.n = n = whole_number("n", n, least=1)
-        self.p = p = whole_number("p", p, least=1, most=n, hint=f"A manifold in R^{n} has 1 to {n} dimensions.")
+        self.p = p = whole_number(
+            "p", p, least=1, most=n, hint=f"A manifold in R^{n} has 1 to {n} dimensions."
+        )
         self.seed = as_seed("seed", seed) % 2**43  # so that a block's own seed fits 63 bits
         self.device, self.dtype = like.device, like.dtype
         self._kept: list[tuple[slice, Tensor]] | None = None
@@ -68,8 +73,12 @@ class RandomManifold:
         for start in range(0, self.p, _BLOCK):
             width = min(_BLOCK, self.p - start)
             generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + start)
-            yield slice(start, start + width), torch.randn(self.n, width, generator=generator, device=self.device,
-                                                           dtype=self.dtype)
+            yield (
+                slice(start, start + width),
+                torch.randn(
+                    self.n, width, generator=generator, device=self.device, dtype=self.dtype
+                ),
+            )
 
     def matvec(self, y: Tensor) -> Tensor:
         """A y: (S, p) -> (S, n)."""
@@ -81,7 +90,9 @@ class RandomManifold:
         """A^T g: (S, n) -> (S, p)."""
         _check(gradient, self.n, "gradient")
         with threads.measuring(self.n):
-            return torch.cat([gradient @ block.to(gradient.dtype) for _, block in self._blocks()], 1)
+            return torch.cat(
+                [gradient @ block.to(gradient.dtype) for _, block in self._blocks()], 1
+            )
 
     def coordinates(self, x: Tensor) -> Tensor:
         """A^+ x: (S, n) -> (S, p), by Cholesky of A^T A.

@@ -84,7 +84,10 @@ def test_no_more_digits_than_the_interval_deserves(capsys):
     check.claim("2.8", "C", [1 / 3, 1 / 3])
     one, two, three = capsys.readouterr().out.splitlines()
     assert "[+1238.2, 95% interval +1230.4 to +1246.0," in one
-    assert "[+0.01234570, 95% interval +0.01234545 to +0.01234595," in two and "[+0.333, no spread, 2 seeds" in three
+    assert (
+        "[+0.01234570, 95% interval +0.01234545 to +0.01234595," in two
+        and "[+0.333, no spread, 2 seeds" in three
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,12 +113,19 @@ def test_no_spread_and_no_distance_does_not_hold():
 @pytest.mark.parametrize("fact", [True, False, np.bool_(True)])
 def test_a_plain_fact(fact, capsys):
     made = check.claim("2.4", "It is so", fact, evidence="0.3 in [0.1, 0.5]")
-    assert made.held is bool(fact) and math.isnan(made.margin) and "[0.3 in [0.1, 0.5]]" in capsys.readouterr().out
+    assert (
+        made.held is bool(fact)
+        and math.isnan(made.margin)
+        and "[0.3 in [0.1, 0.5]]" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("values", [[1.0], [], [1.0, math.nan], [1.0, math.inf]])
 def test_too_little_to_claim_anything_from(values):
-    with pytest.raises(ValueError, match="Claim 2.5 cannot be checked. At least two finite numbers are needed, one per seed"):
+    with pytest.raises(
+        ValueError,
+        match="Claim 2.5 cannot be checked. At least two finite numbers are needed, one per seed",
+    ):
         check.claim("2.5", "A sentence", values)
 
 
@@ -135,11 +145,17 @@ def test_the_last_answer_is_remembered_in_the_order_of_the_book():
 
 
 def test_claims_of_this_machine_replace_the_committed_ones(monkeypatch):
-    committed = [{"key": "1.1", "says": "Old", "held": True}, {"key": "1.2", "says": "Old", "held": True}]
+    committed = [
+        {"key": "1.1", "says": "Old", "held": True},
+        {"key": "1.2", "says": "Old", "held": True},
+    ]
     monkeypatch.setattr(check, "_committed", lambda: committed)
     check.claim("1.2", "New", False)
     table = check.recorded().set_index("key")
-    assert table.source.to_dict() == {"1.1": "committed", "1.2": "this machine"} and table.says["1.2"] == "New"
+    assert (
+        table.source.to_dict() == {"1.1": "committed", "1.2": "this machine"}
+        and table.says["1.2"] == "New"
+    )
 
 
 def test_a_stored_claim_is_plain_json():
@@ -251,7 +267,11 @@ def test_right_answers(capsys, answer, expected):
 )
 def test_wrong_answers_are_no_errors(capsys, answer, expected, hint):
     out = said(capsys, answer, expected)
-    assert out.startswith("Exercise 4.1: not yet.") and hint in out and out.endswith("The hint below may help.\n")
+    assert (
+        out.startswith("Exercise 4.1: not yet.")
+        and hint in out
+        and out.endswith("The hint below may help.\n")
+    )
 
 
 def test_no_answer_yet(capsys):
@@ -264,7 +284,7 @@ def test_tolerance(capsys):
 
 
 def test_a_function_is_tested_by_a_function(capsys):
-    wants_square = lambda f: None if f(3) == 9 else f"f(3) is {f(3)}."  # noqa: E731
+    wants_square = lambda f: None if f(3) == 9 else f"f(3) is {f(3)}."
     assert "correct" in said(capsys, lambda x: x * x, test=wants_square)
     assert "f(3) is 6." in said(capsys, lambda x: 2 * x, test=wants_square)
     assert "It stopped with ZeroDivisionError" in said(capsys, lambda x: x / 0, test=wants_square)

@@ -25,7 +25,9 @@ def trained():
     """A network small enough for its dense Hessian, at a point where training has been."""
     signals = data.load("mnist1d", device="cpu", train_size=300)
     small = nn.Sequential(nn.Linear(40, 4), norm(4), nn.ReLU(), nn.Linear(4, 10))
-    runs = train(Problem(small, signals), Recipe(50, epochs=15, learning_rate=1e-2), 2, progress=False)
+    runs = train(
+        Problem(small, signals), Recipe(50, epochs=15, learning_rate=1e-2), 2, progress=False
+    )
     return small, signals, Objective(small, signals.x_train, signals.y_train), runs.x
 
 
@@ -36,7 +38,9 @@ def dense(small, signals, x):
                 (name for name, _ in small.named_parameters()),
                 (
                     part.view(p.shape)
-                    for part, p in zip(point.split([p.numel() for p in small.parameters()]), small.parameters())
+                    for part, p in zip(
+                        point.split([p.numel() for p in small.parameters()]), small.parameters()
+                    )
                 ),
             )
         )
@@ -50,7 +54,11 @@ def dense(small, signals, x):
 def test_top_eigenvalues_are_the_dense_hessians(trained):
     small, signals, f, x = trained
     slow = torch.linalg.eigvalsh(dense(small, signals, x[0])).flip(0)
-    assert torch.allclose(curvature.top_eigenvalues(f.double(), x[0].double(), 5, tolerance=1e-10), slow[:5], rtol=1e-8)
+    assert torch.allclose(
+        curvature.top_eigenvalues(f.double(), x[0].double(), 5, tolerance=1e-10),
+        slow[:5],
+        rtol=1e-8,
+    )
     assert torch.allclose(
         curvature.top_eigenvalues(f, x[0], 5), slow[:5], rtol=3e-3
     )  # float32, and the default tolerance
@@ -81,12 +89,19 @@ def test_curvlinops_agrees(trained):
     module = nn.Sequential(nn.Linear(40, 4), nn.ReLU(), nn.Linear(4, 10))
     x = start(module, [0])[0].double()
     nn.utils.vector_to_parameters(x, module.double().parameters())
-    batches = [(part, labels) for part, labels in zip(signals.x_train.double().split(100), signals.y_train.split(100))]
+    batches = [
+        (part, labels)
+        for part, labels in zip(signals.x_train.double().split(100), signals.y_train.split(100))
+    ]
     f = Objective(module, signals.x_train, signals.y_train).double()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        hessian = curvlinops.HessianLinearOperator(module, nn.CrossEntropyLoss(), list(module.parameters()), batches)
-        vectors = torch.randn(f.n, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        hessian = curvlinops.HessianLinearOperator(
+            module, nn.CrossEntropyLoss(), list(module.parameters()), batches
+        )
+        vectors = torch.randn(
+            f.n, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        )
         products = torch.as_tensor(hessian @ vectors)
     for v, product in zip(vectors.T, products.T):
         assert torch.allclose(f.hessian_vector(x, v), product, rtol=1e-9, atol=1e-12)
@@ -95,7 +110,9 @@ def test_curvlinops_agrees(trained):
         warnings.simplefilter("ignore")
         witness = torch.as_tensor(hessian @ torch.eye(f.n, dtype=torch.float64))
     assert torch.allclose(
-        torch.linalg.eigvalsh(witness)[-3:].flip(0), curvature.top_eigenvalues(f, x, 3, tolerance=1e-10), rtol=1e-8
+        torch.linalg.eigvalsh(witness)[-3:].flip(0),
+        curvature.top_eigenvalues(f, x, 3, tolerance=1e-10),
+        rtol=1e-8,
     )
     assert torch.allclose(dense, witness, atol=1e-10)
 
@@ -109,30 +126,38 @@ def test_trace_is_the_dense_hessians_within_its_own_error(trained):
 
 def test_trace_of_a_diagonal_is_exact_and_its_error_zero():
     """Random signs see a diagonal exactly: v_i^2 = 1."""
-    mean, error = curvature.trace(lambda x: (torch.arange(1.0, 5.0) * x**2).sum() / 2, torch.zeros(4), samples=3)
+    mean, error = curvature.trace(
+        lambda x: (torch.arange(1.0, 5.0) * x**2).sum() / 2, torch.zeros(4), samples=3
+    )
     assert float(mean) == pytest.approx(10) and float(error) == pytest.approx(0, abs=1e-6)
 
 
 def test_trace_of_a_known_matrix():
     matrix = torch.randn(30, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     matrix = matrix + matrix.T
-    means, errors = curvature.trace(lambda x: x @ matrix @ x / 2, torch.zeros(2, 30, dtype=torch.float64), samples=300)
+    means, errors = curvature.trace(
+        lambda x: x @ matrix @ x / 2, torch.zeros(2, 30, dtype=torch.float64), samples=300
+    )
     assert means.shape == errors.shape == (2,)
     assert (abs(means - matrix.trace()) < 4 * errors).all()
     off = matrix - matrix.diag().diag()
-    assert float(errors[0]) == pytest.approx((2 * (off**2).sum() / 300).sqrt().item(), rel=0.2)  # Hutchinson's variance
+    assert float(errors[0]) == pytest.approx(
+        (2 * (off**2).sum() / 300).sqrt().item(), rel=0.2
+    )  # Hutchinson's variance
 
 
 def test_negative_curvature_is_not_mistaken_for_large():
     scales = torch.tensor([-100.0, 1.0, 2.0, 3.0, 0.5])
-    assert curvature.top_eigenvalues(lambda x: (scales * x**2).sum() / 2, torch.zeros(5), 2).tolist() == pytest.approx(
-        [3, 2], rel=1e-3
-    )
+    assert curvature.top_eigenvalues(
+        lambda x: (scales * x**2).sum() / 2, torch.zeros(5), 2
+    ).tolist() == pytest.approx([3, 2], rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_answer(trained):
     _, _, f, x = trained
-    assert torch.equal(curvature.trace(f, x[0], samples=5)[0], curvature.trace(f, x[0], samples=5)[0])
+    assert torch.equal(
+        curvature.trace(f, x[0], samples=5)[0], curvature.trace(f, x[0], samples=5)[0]
+    )
     assert torch.equal(curvature.top_eigenvalues(f, x[0]), curvature.top_eigenvalues(f, x[0]))
 
 
@@ -178,7 +203,9 @@ def test_eigenvalues_that_lanczos_alone_gets_wrong(spectrum, k, dtype):
     values = SPECTRA[spectrum]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = curvature.top_eigenvalues(quadratic(values, dtype), torch.zeros(len(values), dtype=dtype), k)
+        found = curvature.top_eigenvalues(
+            quadratic(values, dtype), torch.zeros(len(values), dtype=dtype), k
+        )
     wanted = np.sort(values)[::-1][:k]
     assert np.allclose(found, wanted, rtol=1e-3, atol=1e-5 * np.abs(values).max())
 
@@ -187,16 +214,27 @@ def test_many_random_spectra_with_multiple_values():
     rng = np.random.default_rng(0)
     for trial in range(40):
         several = rng.integers(2, 8)
-        values = np.repeat(np.round(3 * rng.standard_normal(several), 2), rng.integers(10, 60, several))
-        found = curvature.top_eigenvalues(
-            quadratic(values, torch.float64), torch.zeros(len(values), dtype=torch.float64), 4, seed=trial
+        values = np.repeat(
+            np.round(3 * rng.standard_normal(several), 2), rng.integers(10, 60, several)
         )
-        assert np.allclose(found, np.sort(values)[::-1][:4], atol=1e-3 * np.abs(values).max()), (trial, values)
+        found = curvature.top_eigenvalues(
+            quadratic(values, torch.float64),
+            torch.zeros(len(values), dtype=torch.float64),
+            4,
+            seed=trial,
+        )
+        assert np.allclose(found, np.sort(values)[::-1][:4], atol=1e-3 * np.abs(values).max()), (
+            trial,
+            values,
+        )
 
 
 def test_a_function_without_curvature_has_eigenvalues_of_zero():
     assert curvature.top_eigenvalues(lambda x: (x * 0).sum(), torch.zeros(50)).tolist() == [0]
-    assert curvature.top_eigenvalues(lambda x: (x * 0).sum(), torch.zeros(500), 2).tolist() == [0, 0]
+    assert curvature.top_eigenvalues(lambda x: (x * 0).sum(), torch.zeros(500), 2).tolist() == [
+        0,
+        0,
+    ]
     assert curvature.top_eigenvalues(lambda x: x.sum(), torch.zeros(500)).tolist() == [0]
 
 
@@ -215,7 +253,9 @@ def test_a_stack_with_statistics_frozen_row_by_row(trained):
     for s in (0, 1):
         alone = f.frozen_at(x[s])
         assert torch.allclose(both[s], curvature.top_eigenvalues(alone, x[s], 2), rtol=1e-3)
-        assert float(means[s]) == pytest.approx(float(curvature.trace(alone, x[s], samples=4)[0]), rel=1e-4)
+        assert float(means[s]) == pytest.approx(
+            float(curvature.trace(alone, x[s], samples=4)[0]), rel=1e-4
+        )
 
 
 class Counted:
@@ -248,5 +288,7 @@ def test_a_value_that_is_not_reached_is_said(trained):
             return product * (1 + 1e-2 * torch.randn(len(v), generator=noise))
 
     _, _, f, x = trained
-    with pytest.warns(EigenvalueWarning, match=r"is known to .*, not to the tolerance 1e-06 of itself"):
+    with pytest.warns(
+        EigenvalueWarning, match=r"is known to .*, not to the tolerance 1e-06 of itself"
+    ):
         curvature.top_eigenvalues(Rough(f), x[0], tolerance=1e-6)

@@ -66,7 +66,12 @@ def test_a_linear_function(settings, epsilon):
 def test_paper_climbs_most_of_a_linear_function(starts):
     """Ten iterations leave some weights of small slope where they were; the maximum is not exceeded."""
     slope = gaussian(50)
-    found = sharpness(lambda x: slope @ x + 40, torch.zeros(50, dtype=torch.float64), method="paper", starts=starts)
+    found = sharpness(
+        lambda x: slope @ x + 40,
+        torch.zeros(50, dtype=torch.float64),
+        method="paper",
+        starts=starts,
+    )
     assert 0.99 < float(found.f_max - found.f_x) / float(1e-3 * slope.abs().sum()) <= 1 + 1e-12
 
 
@@ -81,9 +86,9 @@ def test_a_linear_function_in_a_random_manifold():
 
 def test_the_formula_by_hand():
     """f = x^2 at x = 3 with epsilon .1: z up to .4, so 100 (3.4^2 - 9) / (1 + 9)."""
-    assert float(sharpness(lambda x: (x**2).sum(), torch.tensor([3.0]), epsilon=0.1).value) == pytest.approx(
-        25.6, rel=1e-6
-    )
+    assert float(
+        sharpness(lambda x: (x**2).sum(), torch.tensor([3.0]), epsilon=0.1).value
+    ) == pytest.approx(25.6, rel=1e-6)
 
 
 def test_without_the_offset_the_box_is_relative():
@@ -102,12 +107,14 @@ def test_small_bowls_match_all_corners(n):
         best = twins.best_vertex(f, x, box_of(x, 0.1))
         found = sharpness(f, x, epsilon=0.1, starts=40)
         assert float(found.f_max) == pytest.approx(best, rel=1e-9)
-        assert float(sharpness(f, x, epsilon=0.1).f_max) <= best * (1 + 1e-12)  # a lower bound, always
+        assert float(sharpness(f, x, epsilon=0.1).f_max) <= best * (
+            1 + 1e-12
+        )  # a lower bound, always
         assert float(sharpness(f, x, epsilon=0.1, method="paper").f_max) <= best * (1 + 1e-12)
 
 
 def test_three_starts_find_most_best_corners_of_bowls_and_paper_fewer():
-    found = {method: 0 for method in METHODS}
+    found = dict.fromkeys(METHODS, 0)
     for seed in range(30):
         f, centre = bowl(8, seed)
         best = twins.best_vertex(f, centre, box_of(centre, 0.1))
@@ -123,7 +130,9 @@ def test_a_random_manifold_matches_all_corners():
         space = RandomManifold(30, 6, seed, centre[None])
         a = space.matvec(torch.eye(6, dtype=torch.float64)).T
         half = box_of(torch.from_numpy(twins.pseudo_inverse(a) @ centre.numpy()), 0.05)
-        best = twins.best_vertex(lambda y: f(centre + a @ y), torch.zeros(6, dtype=torch.float64), half)
+        best = twins.best_vertex(
+            lambda y, a=a: f(centre + a @ y), torch.zeros(6, dtype=torch.float64), half
+        )
         found = sharpness(f, centre, epsilon=0.05, subspace_dim=6, seed=seed, starts=12)
         assert float(found.f_max) == pytest.approx(best, rel=1e-6) and found.y.shape == (1, 6)
 
@@ -139,7 +148,9 @@ def test_an_identity_for_a_is_full_space(monkeypatch, method):
     full = sharpness(f, x, epsilon=0.1, method=method)
     monkeypatch.setattr(module, "RandomManifold", Identity)
     through = sharpness(f, x, epsilon=0.1, method=method, subspace_dim=12)
-    assert torch.allclose(full.value, through.value, rtol=1e-9) and torch.allclose(full.y, through.y, atol=1e-9)
+    assert torch.allclose(full.value, through.value, rtol=1e-9) and torch.allclose(
+        full.y, through.y, atol=1e-9
+    )
 
 
 # -- what every result must satisfy --------------------------------------------------------------------------------
@@ -160,13 +171,17 @@ def test_the_result_keeps_its_promises(few, method, dims):
     found = sharpness(f, x, method=method, subspace_dim=dims, iterations=6)
     lift = (lambda y: y) if dims is None else RandomManifold(f.n, dims, 0, x).matvec
     half = box_of(x if dims is None else RandomManifold(f.n, dims, 0, x).coordinates(x), 1e-3)
-    assert (found.y.abs() <= half * (1 + 1e-7)).all() and found.y.shape == half.shape  # y stays in the box
+    assert (
+        found.y.abs() <= half * (1 + 1e-7)
+    ).all() and found.y.shape == half.shape  # y stays in the box
     assert (found.history.diff(dim=1) >= 0).all()  # the best seen never falls
     assert found.history.shape == (2, int(found.evaluations.max()))
     exact = f.double()  # the last word is float64's
     assert torch.equal(found.f_x, exact(x.double()))
     assert torch.allclose(found.f_max, exact(x.double() + lift(found.y.double())), rtol=1e-12)
-    assert torch.allclose(found.value, 100 * (found.f_max - found.f_x) / (1 + found.f_x), rtol=1e-12)
+    assert torch.allclose(
+        found.value, 100 * (found.f_max - found.f_x) / (1 + found.f_x), rtol=1e-12
+    )
     assert torch.allclose(found.history[:, -1], found.f_max, rtol=1e-4) and (found.value > 0).all()
     assert (found.epsilon, found.subspace_dim, found.method, found.iterations, found.offset) == (
         1e-3,
@@ -177,7 +192,9 @@ def test_the_result_keeps_its_promises(few, method, dims):
     )
 
 
-@pytest.mark.parametrize("iterations, starts", [(1, 1), (10, 1), (1, 2), (1, 3), (10, 3), (7, 2), (3, 6)])
+@pytest.mark.parametrize(
+    "iterations, starts", [(1, 1), (10, 1), (1, 2), (1, 3), (10, 3), (7, 2), (3, 6)]
+)
 def test_strong_uses_the_evaluations_it_announces(iterations, starts):
     calls = []
 
@@ -187,7 +204,9 @@ def test_strong_uses_the_evaluations_it_announces(iterations, starts):
 
     x = gaussian(4)
     found = sharpness(f, x, iterations=iterations, starts=starts)
-    assert found.evaluations.tolist() == [starts * (iterations + 1)] == [len(calls) - 2]  # 2: f(x) and f_max at the end
+    assert (
+        found.evaluations.tolist() == [starts * (iterations + 1)] == [len(calls) - 2]
+    )  # 2: f(x) and f_max at the end
 
 
 def test_paper_says_what_scipy_said(few):
@@ -195,14 +214,22 @@ def test_paper_says_what_scipy_said(few):
     found = sharpness(f, x, method="paper", iterations=4, starts=2)
     for row, note in enumerate(found.notes):
         searches = note["searches"]
-        assert len(searches) == 2 and sum(s["evaluations"] for s in searches) == found.evaluations[row]
-        assert all(s["iterations"] <= 4 and s["scale"] > 0 and s["message"] for s in searches) and note["scipy"]
+        assert (
+            len(searches) == 2 and sum(s["evaluations"] for s in searches) == found.evaluations[row]
+        )
+        assert (
+            all(s["iterations"] <= 4 and s["scale"] > 0 and s["message"] for s in searches)
+            and note["scipy"]
+        )
 
 
 @pytest.mark.parametrize("settings", [{}, {"starts": 5}, {"subspace_dim": 8}, {"method": "paper"}])
 def test_a_model_does_not_depend_on_the_models_beside_it(few, settings):
     f, x = few
-    both, alone = sharpness(f, x, iterations=5, **settings), sharpness(f, x[1], iterations=5, **settings)
+    both, alone = (
+        sharpness(f, x, iterations=5, **settings),
+        sharpness(f, x[1], iterations=5, **settings),
+    )
     assert float(both.value[1]) == pytest.approx(float(alone.value), rel=2e-3)
     assert (both.y[1].sign() == alone.y[0].sign()).double().mean() > 0.99
 
@@ -216,7 +243,9 @@ def test_the_same_seed_gives_the_same_answer(few, settings):
 
 def test_another_seed_is_another_manifold(few):
     f, x = few
-    assert not torch.equal(*(sharpness(f, x[0], iterations=3, subspace_dim=8, seed=s).value for s in (0, 1)))
+    assert not torch.equal(
+        *(sharpness(f, x[0], iterations=3, subspace_dim=8, seed=s).value for s in (0, 1))
+    )
 
 
 def test_nothing_is_changed_behind_the_caller(few):
@@ -269,12 +298,17 @@ def test_strong_holds_at_most_eight_vectors_beside_the_evaluation():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_flat_function_warns(method):
-    with pytest.warns(SharpnessWarning, match=r"No point of the box was found above f\(x\) for model\(s\) \[0, 1\]"):
+    with pytest.warns(
+        SharpnessWarning,
+        match=r"No point of the box was found above f\(x\) for model\(s\) \[0, 1\]",
+    ):
         found = sharpness(lambda x: 0.0 * x.sum() + 1, torch.ones(2, 3), method=method)
     assert found.value.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("settings", [{}, {"starts": 1}, {"starts": 2}, {"starts": 5}, {"iterations": 1, "starts": 1}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"starts": 1}, {"starts": 2}, {"starts": 5}, {"iterations": 1, "starts": 1}]
+)
 def test_a_minimum_whose_gradient_is_zero_to_the_last_bit(settings):
     """No corner is named there, so any will do; rows beside it are not disturbed."""
     scales = torch.tensor([1.0, 4.0, 2.0])
@@ -302,16 +336,23 @@ def test_a_maximum_warns():
 
 
 def test_a_function_that_is_no_number():
-    with pytest.raises(ValueError, match=r"f\(x\) is \[nan\]: a rise can only be measured from finite numbers"):
+    with pytest.raises(
+        ValueError, match=r"f\(x\) is \[nan\]: a rise can only be measured from finite numbers"
+    ):
         sharpness(lambda x: x.sum() * torch.nan, torch.ones(3))
 
 
 def test_a_box_with_infinities_in_it_still_gives_a_number():
     """f overflows at some corners: those are no maxima found."""
     for method in METHODS:
-        with pytest.warns(SharpnessWarning, match="not a finite number at some of the points visited"):
+        with pytest.warns(
+            SharpnessWarning, match="not a finite number at some of the points visited"
+        ):
             found = sharpness(
-                lambda x: torch.where(x.sum() > 0.5, torch.inf, x.sum()), torch.zeros(4), epsilon=1.0, method=method
+                lambda x: torch.where(x.sum() > 0.5, torch.inf, x.sum()),
+                torch.zeros(4),
+                epsilon=1.0,
+                method=method,
             )
         assert torch.isfinite(found.value).all() and found.notes[0]["not_finite"] > 0
 
@@ -347,7 +388,10 @@ def test_an_unknown_method_is_an_unknown_name():
         (torch.ones(7), r"x has shape \(7,\); points of this function have shape \(40330,\)"),
         (torch.ones(1, 1, 40_330), "shape"),
         (torch.ones(0, 40_330), "holds no point"),
-        (torch.full((40_330,), torch.nan), "40330 entries that are not finite numbers. Did its training diverge"),
+        (
+            torch.full((40_330,), torch.nan),
+            "40330 entries that are not finite numbers. Did its training diverge",
+        ),
     ],
 )
 def test_bad_points(few, x, says):
@@ -407,7 +451,9 @@ def test_at_large_batch_minima_strong_is_seldom_below_paper(measured, epsilon):
     Measured: at worst 9 % below for as many evaluations, 1 % below a ``paper`` of 10 iterations; above in the mean.
     """
     strong, paper = measured["LB", epsilon]
-    equal, ten = (strong.value / phi(paper, evaluations) for evaluations in (int(strong.evaluations[0]), 11))
+    equal, ten = (
+        strong.value / phi(paper, evaluations) for evaluations in (int(strong.evaluations[0]), 11)
+    )
     assert equal.min() > 0.88 and ten.min() > 0.97 and ten.mean() > 1.02 and equal.mean() > 0.99
 
 
@@ -459,7 +505,9 @@ def test_polishing_adds_less_than_two_percent(minima, measured, batch, row):
 def test_random_manifolds_of_real_minima(minima):
     """Table 4's order: LB sharper than SB, and a manifold less steep than full space."""
     f, points = minima
-    found = {batch: sharpness(f, x, subspace_dim=100, starts=1).value for batch, x in points.items()}
+    found = {
+        batch: sharpness(f, x, subspace_dim=100, starts=1).value for batch, x in points.items()
+    }
     assert found["LB"].median() > found["SB"].median() > 0
 
 

@@ -20,14 +20,18 @@ def test_coordinates_are_the_pseudo_inverse_times_x(n, p):
         space = RandomManifold(n, p, seed, torch.zeros(1))
         x = torch.randn(2, n, generator=torch.Generator().manual_seed(seed))
         slow = x.double().numpy() @ twins.pseudo_inverse(dense(space)).T
-        assert np.allclose(space.coordinates(x).numpy(), slow, rtol=1e-4, atol=1e-4 * np.abs(slow).max())
+        assert np.allclose(
+            space.coordinates(x).numpy(), slow, rtol=1e-4, atol=1e-4 * np.abs(slow).max()
+        )
 
 
 def test_matvec_and_rmatvec_are_a_and_its_transpose():
     space = RandomManifold(200, 23, 1, torch.zeros(1))
     a = dense(space)
     y, g = torch.randn(3, 23), torch.randn(3, 200)
-    assert torch.allclose(space.matvec(y), y @ a.T, atol=1e-5) and torch.allclose(space.rmatvec(g), g @ a, atol=1e-4)
+    assert torch.allclose(space.matvec(y), y @ a.T, atol=1e-5) and torch.allclose(
+        space.rmatvec(g), g @ a, atol=1e-4
+    )
     assert torch.allclose((space.matvec(y) * g).sum(1), (y * space.rmatvec(g)).sum(1), atol=1e-3)
 
 

@@ -44,15 +44,26 @@ def check_points(x: Tensor, n: int | None = None, *, what: str = "x") -> Tensor:
     """
     size = "n" if n is None else n
     if not isinstance(x, Tensor):
-        raise TypeError(f"{what} is a {type(x).__name__}; a torch Tensor of shape ({size},) or (S, {size}) is needed.")
+        raise TypeError(
+            f"{what} is a {type(x).__name__}; a torch Tensor of shape ({size},) or (S, {size}) is needed."
+        )
     if not x.is_floating_point():
-        raise TypeError(f"{what} holds {x.dtype}; floating-point numbers are needed. Use {what}.float().")
+        raise TypeError(
+            f"{what} holds {x.dtype}; floating-point numbers are needed. Use {what}.float()."
+        )
     if x.layout != torch.strided or x.is_meta:
-        raise TypeError(f"{what} is a tensor of layout {x.layout} on {x.device}; a dense tensor with values is needed.")
+        raise TypeError(
+            f"{what} is a tensor of layout {x.layout} on {x.device}; a dense tensor with values is needed."
+        )
     if x.dim() not in (1, 2) or (n is not None and x.shape[-1] != n):
-        raise ValueError(f"{what} has shape {tuple(x.shape)}; points of this function have shape ({size},) or (S, {size}).")
+        shapes = f"({size},) or (S, {size})"
+        raise ValueError(
+            f"{what} has shape {tuple(x.shape)}; points of this function have shape {shapes}."
+        )
     if x.numel() == 0:
-        raise ValueError(f"{what} has shape {tuple(x.shape)}: it holds no point. Give at least one.")
+        raise ValueError(
+            f"{what} has shape {tuple(x.shape)}: it holds no point. Give at least one."
+        )
     x = x.detach()
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
@@ -61,7 +72,9 @@ def check_points(x: Tensor, n: int | None = None, *, what: str = "x") -> Tensor:
             x = x.clone()  # autograd refuses a tensor made under inference mode
     if not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).sum())
-        raise ValueError(f"{what} has {bad} entries that are not finite numbers. Did its training diverge?")
+        raise ValueError(
+            f"{what} has {bad} entries that are not finite numbers. Did its training diverge?"
+        )
     return x if x.dim() == 2 else x.unsqueeze(0)
 
 
@@ -74,7 +87,7 @@ class Plain:
     Raises
     ------
     TypeError, ValueError
-        When it is called: the function returned something that is not one number, or one that torch cannot differentiate.
+        When it is called: what the function returned is not one number, or torch cannot differentiate it.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], dtype: torch.dtype):
@@ -85,7 +98,9 @@ class Plain:
             return torch.stack([self(row) for row in x])
         with threads.measuring(x.numel()), torch.no_grad():
             value = self.function(x.to(self.dtype))
-            if isinstance(value, (int, float)) and not isinstance(value, bool):  # enough where no gradient is asked for
+            if isinstance(value, (int, float)) and not isinstance(
+                value, bool
+            ):  # enough where no gradient is asked for
                 return torch.tensor(value, dtype=torch.float64, device=x.device)
             return _one_number(value).double()
 
@@ -94,7 +109,9 @@ class Plain:
             values, gradients = zip(*(self.value_and_gradient(row) for row in x))
             return torch.stack(values), torch.stack(gradients)
         with threads.measuring(x.numel()), torch.enable_grad():
-            leaf = x.detach().to(self.dtype).requires_grad_()
+            leaf = (
+                x.detach().clone().to(self.dtype).requires_grad_()
+            )  # a clone: inference mode's own have no gradient
             value = _one_number(self.function(leaf))
             (gradient,) = torch.autograd.grad(_attached(value), leaf, allow_unused=True)
         if gradient is None:
@@ -108,7 +125,9 @@ class Plain:
         if x.dim() == 2:
             return torch.stack([self.hessian_vector(row, one) for row, one in zip(x, v)])
         with threads.measuring(x.numel()), torch.enable_grad():
-            leaf = x.detach().to(self.dtype).requires_grad_()
+            leaf = (
+                x.detach().clone().to(self.dtype).requires_grad_()
+            )  # a clone: inference mode's own have no gradient
             value = _attached(_one_number(self.function(leaf)))
             (gradient,) = torch.autograd.grad(value, leaf, create_graph=True, allow_unused=True)
             if gradient is None:
@@ -123,19 +142,25 @@ class Plain:
 
 
 _DETACHED = (
-    "f returned a number that does not depend on x through torch's graph, so it has no gradient. Compute it from x with "
-    "torch alone, without .item(), .detach(), NumPy or torch.no_grad()."
+    "f returned a number that does not depend on x through torch's graph, so it has no gradient. Compute it from x "
+    "with torch alone, without .item(), .detach(), NumPy or torch.no_grad()."
 )
 
 
 def _one_number(value) -> Tensor:
     """What f returned, if it is one number, as a scalar tensor."""
     if not isinstance(value, Tensor):
-        raise TypeError(f"f returned {shown(value)}; it must return one number as a torch Tensor, computed from x.")
+        raise TypeError(
+            f"f returned {shown(value)}; it must return one number as a torch Tensor, computed from x."
+        )
     if value.numel() != 1:
-        raise ValueError(f"f returned {shown(value)}; it must return one number. Take its sum or its mean.")
+        raise ValueError(
+            f"f returned {shown(value)}; it must return one number. Take its sum or its mean."
+        )
     if not value.is_floating_point():
-        raise TypeError(f"f returned a number of type {value.dtype}; a floating-point number is needed.")
+        raise TypeError(
+            f"f returned a number of type {value.dtype}; a floating-point number is needed."
+        )
     return value.reshape(())
 
 

@@ -1,4 +1,5 @@
-"""SciPy's L-BFGS-B on Metric 2.1: the estimator ``paper`` of `labsupport.sharpness`. One model at a time, in float64."""
+"""SciPy's L-BFGS-B on Metric 2.1: the estimator ``paper`` of `labsupport.sharpness`. One model at a time, in
+float64."""
 
 from __future__ import annotations
 
@@ -26,13 +27,17 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
         searches = [row.climb(iterations, [seed, start]) for start in range(starts)]
         if row.best_y is None:
             raise ValueError(
-                f"f is not a finite number at any of the {len(row.seen)} points of the box that L-BFGS-B visited for model "
-                f"{s}. Try a smaller epsilon, another seed, or method='strong', which starts at x."
+                f"f is not a finite number at any of the {len(row.seen)} points of the box that L-BFGS-B visited for "
+                f"model {s}. Try a smaller epsilon, another seed, or method='strong', which starts at x."
             )
-        notes.append({"searches": searches, "not_finite": row.not_finite, "scipy": scipy.__version__})
+        notes.append(
+            {"searches": searches, "not_finite": row.not_finite, "scipy": scipy.__version__}
+        )
     counts = torch.tensor([len(row.seen) for row in rows], device="cpu")
     longest = int(counts.max())
-    history = np.stack([np.pad(row.seen, (0, longest - len(row.seen)), mode="edge") for row in rows])
+    history = np.stack(
+        [np.pad(row.seen, (0, longest - len(row.seen)), mode="edge") for row in rows]
+    )
     y = np.stack([row.best_y for row in rows])
     return torch.from_numpy(y).to(x.device), counts, torch.from_numpy(history), notes
 
@@ -62,9 +67,20 @@ class _Row:
             self.note(y, value)
             return -scale * value, -scale * gradient
 
-        out = minimize(objective, y0, jac=True, method="L-BFGS-B", bounds=np.stack([-self.width, self.width], 1),
-                       options={"maxiter": iterations, "ftol": 0.0, "gtol": 0.0})
-        return {"scale": scale, "iterations": int(out.nit), "evaluations": int(out.nfev), "message": str(out.message)}
+        out = minimize(
+            objective,
+            y0,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.stack([-self.width, self.width], 1),
+            options={"maxiter": iterations, "ftol": 0.0, "gtol": 0.0},
+        )
+        return {
+            "scale": scale,
+            "iterations": int(out.nit),
+            "evaluations": int(out.nfev),
+            "message": str(out.message),
+        }
 
     def note(self, y: np.ndarray, value: float) -> None:
         if not np.isfinite(value):

@@ -95,41 +95,49 @@ def figure(
     """
     if not callable(draw):
         raise TypeError(f"The first argument draws one frame: a function, not {draw!r}.")
-    knobs = given.read(parameters, labels or {})
+    params = given.read(parameters, labels or {})
     given.check_text("caption", caption)
     if not callable(alt):
         given.check_text("alt", alt)
-    begin = given.begin(knobs, start or {})
-    pictures = {at: _picture(draw, knobs, at) for at in itertools.product(*(range(len(k.values)) for k in knobs))}
-    texts = {at: given.alt_text(alt, knobs, at) for at in pictures}
+    begin = given.begin(params, start or {})
+    pictures = {
+        at: _picture(draw, params, at)
+        for at in itertools.product(*(range(len(k.values)) for k in params))
+    }
+    texts = {at: given.alt_text(alt, params, at) for at in pictures}
     _check_pictures(pictures, texts)
 
-    make = _Maker(f"{next(_count)}:{caption}:{[k.name for k in knobs]}")
+    make = _Maker(f"{next(_count)}:{caption}:{[k.name for k in params]}")
     panes = {
-        at: make(ipywidgets.HTML, shared="pane", value=_pane(knobs, at, pictures[at], texts[at])) for at in pictures
+        at: make(ipywidgets.HTML, shared="pane", value=_pane(params, at, pictures[at], texts[at]))
+        for at in pictures
     }
-    controls = [_control(make, knob, index) for knob, index in zip(knobs, begin)]
+    controls = [_control(make, param, index) for param, index in zip(params, begin)]
     shown = _switch(make, controls, panes, begin)
     play = make(ipywidgets.ToggleButton, description="Play", tooltip="Step through the frames")
     play.add_class("lab-play")
-    _animate(play, controls[_played(knobs)], len(knobs[_played(knobs)].values))
+    _animate(play, controls[_played(params)], len(params[_played(params)].values))
     if live is not None:
-        _redraw(live, knobs, controls, panes, shown, alt)
+        _redraw(live, params, controls, panes, shown, alt)
     rows = [
-        _row(make, knob, control, play if i == _played(knobs) else None)
-        for i, (knob, control) in enumerate(zip(knobs, controls))
+        _row(make, param, control, play if i == _played(params) else None)
+        for i, (param, control) in enumerate(zip(params, controls))
     ]
-    below = make(ipywidgets.HTML, value=f'<p class="lab-caption" style="margin:0">{html.escape(caption)}</p>')
+    below = make(
+        ipywidgets.HTML, value=f'<p class="lab-caption" style="margin:0">{html.escape(caption)}</p>'
+    )
     widget = make(ipywidgets.VBox, children=[*rows, shown, below], layout={"max_width": "100%"})
     widget.add_class("lab-explore")
-    still = frames.still(pictures[begin], f"{given.stand(knobs, begin)}. {caption}")
-    plain = f"Figure to explore by {' and '.join(k.label for k in knobs)}. {caption}"
+    still = frames.still(pictures[begin], f"{given.stand(params, begin)}. {caption}")
+    plain = f"Figure to explore by {' and '.join(k.label for k in params)}. {caption}"
     return Explorer(widget, controls, play, pictures, still, plain)
 
 
-def _picture(draw: Callable, knobs: list[given.Parameter], at: tuple[int, ...]) -> frames.Frame:
-    values = given.values_at(knobs, at)
-    call = f"{getattr(draw, '__name__', 'draw')}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+def _picture(draw: Callable, params: list[given.Parameter], at: tuple[int, ...]) -> frames.Frame:
+    values = given.values_at(params, at)
+    call = (
+        f"{getattr(draw, '__name__', 'draw')}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+    )
     with rc_context(frames.STYLE):
         return frames.render(frames.as_figure(draw(**values), call))
 
@@ -174,17 +182,19 @@ class _Maker:
         ipywidgets.widgets.widget_link.Link(source, target, model_id=self._id())
 
 
-def _pane(knobs, at, picture: frames.Frame, alt: str) -> str:
+def _pane(params, at, picture: frames.Frame, alt: str) -> str:
     """One frame and, above it, where the sliders stand; a drop-down says so itself."""
     now = ", ".join(
-        f"{html.escape(knob.label)}: <b>{html.escape(knob.texts[i])}</b>" for knob, i in zip(knobs, at) if knob.numeric
+        f"{html.escape(param.label)}: <b>{html.escape(param.texts[i])}</b>"
+        for param, i in zip(params, at)
+        if param.numeric
     )
     return f'<div class="lab-frame"><p class="lab-now" style="margin:0">{now}</p>{picture.html(alt)}</div>'
 
 
-def _control(make: _Maker, knob: given.Parameter, index: int):
-    options = list(zip(knob.texts, range(len(knob.texts))))
-    if knob.numeric:
+def _control(make: _Maker, param: given.Parameter, index: int):
+    options = list(zip(param.texts, range(len(param.texts))))
+    if param.numeric:
         return make(
             ipywidgets.SelectionSlider,
             options=options,
@@ -200,8 +210,10 @@ def _control(make: _Maker, knob: given.Parameter, index: int):
     )
 
 
-def _row(make: _Maker, knob: given.Parameter, control, play):
-    label = make(ipywidgets.HTML, value=f'<span class="lab-label">{html.escape(knob.label)}</span>')
+def _row(make: _Maker, param: given.Parameter, control, play):
+    label = make(
+        ipywidgets.HTML, value=f'<span class="lab-label">{html.escape(param.label)}</span>'
+    )
     row = make(
         ipywidgets.HBox,
         children=[label, control, *([play] if play else [])],
@@ -211,8 +223,8 @@ def _row(make: _Maker, knob: given.Parameter, control, play):
     return row
 
 
-def _played(knobs: list[given.Parameter]) -> int:
-    return next((i for i, knob in enumerate(knobs) if knob.numeric), 0)
+def _played(params: list[given.Parameter]) -> int:
+    return next((i for i, param in enumerate(params) if param.numeric), 0)
 
 
 def _switch(make: _Maker, controls, panes: Mapping, begin: tuple[int, ...]):
@@ -256,10 +268,10 @@ def _animate(play, control, count: int) -> None:
     play.observe(toggled, "value")
 
 
-def _redraw(live: Callable, knobs, controls, panes: Mapping, shown, alt) -> None:
+def _redraw(live: Callable, params, controls, panes: Mapping, shown, alt) -> None:
     def moved(_):
         at = tuple(control.index for control in controls)
-        value = _pane(knobs, at, _picture(live, knobs, at), given.alt_text(alt, knobs, at))
+        value = _pane(params, at, _picture(live, params, at), given.alt_text(alt, params, at))
         panes[at].value = value
         if isinstance(shown, ipywidgets.HTML):
             shown.value = value

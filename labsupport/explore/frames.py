@@ -93,7 +93,9 @@ def _pack(image: Image.Image) -> bytes:
 def _reduced(image: Image.Image) -> Image.Image:
     """`image` with the smallest palette that misses its colors by little enough."""
     for colors in PALETTES:
-        reduced = image.quantize(colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        reduced = image.quantize(
+            colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         miss = ImageChops.difference(image, reduced.convert("RGB")).convert("L").histogram()
         if sum(miss[MISS + 1 :]) <= 0.01 * sum(miss):
             break
