@@ -9,7 +9,8 @@ import torch
 import twins
 from scipy.optimize import minimize
 
-from labsupport import data, experiments, training
+from benchmarks import apgd
+from labsupport import data, experiments, settings, training
 from labsupport import sharpness as module
 from labsupport.errors import SharpnessWarning, UnknownName
 from labsupport.objective import Objective
@@ -410,7 +411,8 @@ def test_all_dimensions_of_a_small_space():
 @pytest.fixture(scope="module")
 def minima():
     """The five small-batch and five large-batch minima that the chapters share."""
-    return experiments.objective(), {name: runs.x for name, runs in experiments.minima().items()}
+    s = settings.current()
+    return s.main.objective(), {name: runs.x for name, runs in experiments.minima(s).items()}
 
 
 @pytest.fixture(scope="module")
@@ -455,6 +457,15 @@ def test_at_large_batch_minima_strong_is_seldom_below_paper(measured, epsilon):
         strong.value / phi(paper, evaluations) for evaluations in (int(strong.evaluations[0]), 11)
     )
     assert equal.min() > 0.88 and ten.min() > 0.97 and ten.mean() > 1.02 and equal.mean() > 0.99
+
+
+@pytest.mark.parametrize("evaluations", [11, 33])
+@pytest.mark.parametrize("batch", ["SB", "LB"])
+def test_strong_is_not_below_auto_pgd_at_equal_evaluations(minima, batch, evaluations):
+    """The search that others use for sharpness. At SB minima both find all there is, to a thousandth."""
+    f, points = minima
+    ratio = apgd.against_strong(f, points[batch][:2], epsilon=1e-3, evaluations=evaluations)
+    assert ratio.min() > 0.999
 
 
 def test_large_batch_minima_are_sharper_by_either_measure(measured):

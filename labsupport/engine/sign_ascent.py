@@ -71,11 +71,10 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
     climb(evaluate, best, best.u, first, generator)
     if starts > 1:
         climb(evaluate, best, -best.u, share if starts > 2 else total - first - finish, generator)
-    for _ in range(starts - 3):
+    for _ in range(starts - 3):  # one point for all rows
         point = torch.rand(box.shape[1:], generator=generator, device=x.device, dtype=x.dtype)
-        climb(
-            evaluate, best, point.mul_(2).sub_(1).expand_as(box), share, generator
-        )  # one point for all rows
+        point = point.mul_(2).sub_(1).expand_as(box)
+        climb(evaluate, best, point, share, generator, harden=False)
     carry_on(evaluate, best, finish)
     history = torch.stack(best.history, 1)
     evaluations = torch.full((len(x),), history.shape[1], device="cpu")
@@ -88,17 +87,22 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
 
 
 def climb(
-    evaluate: Evaluate, best: Best, u: Tensor, evaluations: int, generator: torch.Generator
+    evaluate: Evaluate,
+    best: Best,
+    u: Tensor,
+    evaluations: int,
+    generator: torch.Generator,
+    harden: bool = True,
 ) -> None:
     """One search from u.
 
     A step aims at the corner named by the sign of g + (g - g_before): where the gradient is on its way to another
     sign, that saves the wait (two per cent more in eleven evaluations, measured on F0). A step that does not climb
-    is tried again without this guess, then half as far. Only coordinates with a large gradient go all the way to the
-    corner at first; small ones decide later, when the large ones have moved.
+    is tried again without this guess, then half as far. With ``harden`` only coordinates with a large gradient go all
+    the way to the corner at first; small ones decide later, when the large ones have moved.
     """
     steps = evaluations - 1
-    hardness = np.logspace(-1, 1.5, steps - 2).tolist() if evaluations >= SHORT else []
+    hardness = np.logspace(-1, 1.5, steps - 2).tolist() if harden and evaluations >= SHORT else []
 
     def aim(step: int, g: Tensor) -> Tensor:
         if step >= len(hardness):
@@ -108,9 +112,8 @@ def climb(
     value, gradient = evaluate(u)
     best.offer(u, value, gradient)
     best.history.append(best.value)
-    if not gradient.any(
-        1
-    ).all():  # level to the last bit, as at the bottom of a bowl: any corner will do
+    # Level to the last bit, as at the bottom of a bowl: no corner is named, so any will do.
+    if not gradient.any(1).all():
         any_way = torch.randn(u.shape[1:], generator=generator, device=u.device, dtype=u.dtype)
         gradient = torch.where(gradient.any(1, keepdim=True), gradient, 1e-20 * any_way)
     before = gradient
