@@ -185,16 +185,14 @@ def test_the_environment_is_a_leaf():
 
 
 def test_nothing_else_in_the_package_reads_the_environment():
+    """But for `teach`, which hands it on to the processes in which it runs a student's notebook."""
     home = Path(settings.__file__).parent.parent
     readers = [
         path.relative_to(home).as_posix()
         for path in home.rglob("*.py")
-        if any(
-            word in path.read_text(encoding="utf-8")
-            for word in ("os.environ", "os.getenv", "getenv(")
-        )
+        if any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "getenv("))
     ]
-    assert readers == ["settings/environment.py"]
+    assert [path for path in readers if not path.startswith("teach/")] == ["settings/environment.py"]
 
 
 def test_every_scale_has_problems_and_recipes_that_fit_them():

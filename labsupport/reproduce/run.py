@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from labsupport import device as devices
 from labsupport.errors import DataUnavailable
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Points, Result, Training, Unit, in_order
+from labsupport.settings import environment
 
 
 @dataclass
@@ -42,7 +42,7 @@ def origin(unit: Unit, device: str | None = None) -> dict:
     """Where a row comes from: commit, code, machine, versions, device, and the edition of the data."""
     problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
     return provenance.here(code=code(), device=devices.pick(device).type, edition=problem.load("cpu").edition,
-                           processes=os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads())))
+                           processes=environment.said(["OMP_NUM_THREADS"]).get("OMP_NUM_THREADS", str(torch.get_num_threads())))
 
 
 def gather(unit: Unit, ledger: Ledger) -> Points | None:
