@@ -6,7 +6,7 @@ import twins
 from torch import nn
 
 from labsupport import data, networks, objective
-from labsupport.engine import stacked
+from labsupport.engine import batches, stacked
 from labsupport.errors import UnknownName
 from labsupport.objective import Objective
 from labsupport.training import start
@@ -180,7 +180,7 @@ def test_the_chunk_is_part_of_the_definition(signals):
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_stacked_equals_looped(signals, monkeypatch, name, rows):
     """Whether the models share a pass or not is a matter of speed alone."""
-    monkeypatch.setattr(objective, "STACK_ROWS", rows)
+    monkeypatch.setattr(batches, "STACK_ROWS", rows)
     f = Objective(name, signals.x_train, signals.y_train, chunk=100)
     x = start(name, range(4))
     loss, gradient = f.value_and_gradient(x)
@@ -193,7 +193,7 @@ def test_stacked_equals_looped(signals, monkeypatch, name, rows):
 
 @pytest.mark.parametrize("name, frozen", [("F0", False), ("F0", True), ("F0-plain", False), ("C0", False), ("C0", True)])
 def test_no_digit_depends_on_how_many_threads_share_the_models(signals, monkeypatch, set_threads, name, frozen):
-    monkeypatch.setattr(objective, "STACK_ROWS", 1)
+    monkeypatch.setattr(batches, "STACK_ROWS", 1)
     x = start(name, range(5))
     f = Objective(name, signals.x_train, signals.y_train, chunk=100)
     f = f.frozen_at(x) if frozen else f

@@ -12,6 +12,7 @@ from torch import nn
 
 from labsupport import data, objective, training
 from labsupport.data import Dataset
+from labsupport.engine import batches
 from labsupport.errors import TrainingDiverged, UnknownName
 from labsupport.objective import Objective
 from labsupport.problem import Problem
@@ -104,7 +105,7 @@ def test_a_last_batch_of_one_joins_the_one_before(signals):
 @pytest.mark.parametrize("name", ["sgd, momentum", "augmentation", "all at once"])
 @pytest.mark.parametrize("rows", [0, 10_000])
 def test_a_seed_does_not_depend_on_the_seeds_beside_it(signals, monkeypatch, name, rows):
-    monkeypatch.setattr(objective, "STACK_ROWS", rows)  # looped, then stacked
+    monkeypatch.setattr(batches, "STACK_ROWS", rows)  # looped, then stacked
     together = quick("F0", signals, SAME[name], [7, 2, 5])
     alone = quick("F0", signals, SAME[name], [2])
     assert_same("F0", together.x[1], alone.x[0], atol=1e-5)
@@ -114,7 +115,7 @@ def test_a_seed_does_not_depend_on_the_seeds_beside_it(signals, monkeypatch, nam
 def test_stacked_equals_looped(signals, monkeypatch):
     found = []
     for rows in (0, 10_000):
-        monkeypatch.setattr(objective, "STACK_ROWS", rows)
+        monkeypatch.setattr(batches, "STACK_ROWS", rows)
         found.append(quick("F0", signals, Recipe(64, steps=10), 3).x)
     for s in range(3):
         assert_same("F0", found[0][s], found[1][s], atol=1e-4)
