@@ -233,6 +233,26 @@ def test_a_folder_without_locks_costs_time_and_is_said_once(monkeypatch, tmp_pat
     assert len(list(cache.folder().glob("*.npz"))) == 2 and not slow.busy(str(tmp_path), 1)
 
 
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_the_workers_of_a_killed_process_end_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABSUPPORT_WORKERS", "2")
+    jobs = {"one": (str(tmp_path), 300.0), "two": (str(tmp_path), 301.0)}
+    with child(lambda pipe: sweep.each(slow, jobs)) as (process, _):
+        wait_for(lambda: len(list(tmp_path.glob("*.call"))) == 2, 120)
+        workers = [int(path.stem) for path in tmp_path.glob("*.call")]
+        assert process not in workers and all(map(alive, workers))
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        wait_for(lambda: not any(map(alive, workers)), 30)
+
+
 # -- disks and users ---------------------------------------------------------------------------------------------------
 
 
