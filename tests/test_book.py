@@ -356,6 +356,20 @@ def test_measuring_a_machine_again_replaces_its_entry():
     assert "| [One two](01-one-two.ipynb) | 5 s | 2 s |" in run_times.page([entry])
 
 
+def test_a_chapter_opened_alone_has_its_own_column():
+    where = {"machine": "2 CPU cores", "processor": "a", "scale": "laptop"}
+    versions = {"date": "d", "commit": "c", "python": "3", "torch": "2", "jobs": 2}
+    seconds = {"01-one-two": [4.6, 2.0], "02-three": [5.0, 1.0]}
+    entry = {"provenance": where | versions, "seconds": seconds, "wall_seconds": [9, 3]}
+    (with_alone,) = run_times.add_alone([entry], where, {"01-one-two": 61.2})
+    page = run_times.page([with_alone])
+    assert "| [One two](01-one-two.ipynb) | 5 s | 2 s | 61 s |" in page
+    assert "| [Three](02-three.ipynb) | 5 s | 1 s | |" in page
+    assert "opened alone" in page and "opened alone" not in run_times.page([entry])
+    with pytest.raises(run_times.Refused, match="Run: make run-times"):
+        run_times.add_alone([], where, {})
+
+
 def test_a_kernel_that_finds_its_port_taken_is_started_again():
     deaths = iter([RuntimeError("Kernel died before replying to kernel_info")] * 2)
 

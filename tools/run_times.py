@@ -2,6 +2,7 @@
 
     python -m tools.run_times              writes book/run-times.md from book/run-times.json
     python -m tools.run_times --measure    measures this machine first: the whole book, twice, from an empty run store
+    python -m tools.run_times --alone      then each chapter alone, where no other has run, as it is opened on Colab
 
 One machine and scale has one entry; measuring again replaces it.
 """
@@ -58,6 +59,28 @@ def measure(jobs: int, scale: str) -> dict:
     }
 
 
+def measure_alone(scale: str) -> dict[str, float]:
+    """Seconds of each chapter, run by itself from an empty run store of its own."""
+    seconds = {}
+    for path in execute.copy_book(BUILD / "src"):
+        times = BUILD / "run-times.json"
+        if execute.run_these([path], 1, scale, cold=True, times=times):
+            raise Refused("A chapter failed, see above: nothing was recorded.")
+        seconds |= json.loads(times.read_text(encoding="utf-8"))["seconds"]
+    return seconds
+
+
+def add_alone(known: list[dict], where: dict, alone: dict[str, float]) -> list[dict]:
+    """``known`` with the seconds of chapters opened alone in the entry of the machine ``where``.
+
+    Raises Refused if the whole book was not measured there.
+    """
+    found = [entry for entry in known if all(entry["provenance"][k] == where[k] for k in SAME_MACHINE)]
+    if not found:
+        raise Refused("The whole book was not measured on this machine yet. Run: make run-times")
+    return [entry | {"alone": alone} if entry in found else entry for entry in known]
+
+
 def merge(known: list[dict], new: dict) -> list[dict]:
     """``known`` with ``new`` in the place of an older measurement of the same machine and scale."""
 
@@ -88,19 +111,26 @@ def section(entry: dict) -> str:
     """One machine's table."""
     p = entry["provenance"]
     where = f"{p['machine']} ({p['processor']})" if "CPU" in p["machine"] else p["machine"]
-    rows = [
-        f"| [{title(name)}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |"
-        for name, (first, second) in sorted(entry["seconds"].items())
-    ]
+    alone = entry.get("alone", {})
+    rows = []
+    for name, (first, second) in sorted(entry["seconds"].items()):
+        by_itself = f" {alone[name]:.0f} s |" if name in alone else " |" * bool(alone)
+        rows.append(f"| [{title(name)}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |{by_itself}")
     first, second = entry["wall_seconds"]
+    extra = " opened alone |" if alone else ""
+    said = (
+        "\nOpened alone means from an empty run store, as on Colab, where no other chapter has run before.\n"
+        if alone
+        else ""
+    )
     return "\n".join(
         [
             f"\n## {where}, {p['scale']} scale\n",
-            "| chapter | first run | second run |",
-            "|---|---:|---:|",
+            f"| chapter | first run | second run |{extra}",
+            f"|---|---:|---:|{'---:|' if alone else ''}",
             *rows,
-            f"| **the whole book, by the clock** | **{first:.0f} s** | **{second:.0f} s** |",
-            f"\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, at commit {p['commit']}.\n",
+            f"| **the whole book, by the clock** | **{first:.0f} s** | **{second:.0f} s** |{' |' if alone else ''}",
+            f"{said}\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, at commit {p['commit']}.\n",
         ]
     )
 
@@ -108,12 +138,18 @@ def section(entry: dict) -> str:
 def main(argv: list[str] | None = None) -> int:
     parser = arguments.Parser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure this machine first")
+    parser.add_argument("--alone", action="store_true", help="measure each chapter alone too")
     parser.add_argument("--jobs", type=arguments.jobs, default=2)
     parser.add_argument("--scale", choices=["laptop", "gpu"], default="laptop")
     given = parser.parse_args(argv)
     measurements = read()
     if given.measure:
         measurements = merge(measurements, measure(given.jobs, given.scale))
+        write_whole(COMMITTED, json.dumps(measurements, indent=1) + "\n")
+    if given.alone:
+        os.environ["LABSUPPORT_SCALE"] = given.scale
+        alone = measure_alone(given.scale)
+        measurements = add_alone(measurements, execute.measured(1), alone)
         write_whole(COMMITTED, json.dumps(measurements, indent=1) + "\n")
     write_whole(PAGE, page(measurements))
     return 0
