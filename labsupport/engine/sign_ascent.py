@@ -64,13 +64,19 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
 
     lowest = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
     best = Best(torch.zeros_like(box), lowest, None, [])
-    share = iterations + 1
-    total = starts * share
-    finish = share if starts > 2 else total * 3 // 11
-    first = total - finish if starts == 1 else share
+    total = starts * (iterations + 1)
+    if (
+        starts > 3
+    ):  # half of all for the first: small spaces have many local maxima, and a slow climb finds higher ones
+        first, share = total // 2, max(1, (total - total // 2) // starts)
+        finish = total - first - share * (starts - 2)
+    else:
+        finish = total // 3 if starts == 3 else total * 3 // 11
+        first = total - finish if starts == 1 else total // starts
+        share = total - first - finish
     climb(evaluate, best, best.u, first, generator)
     if starts > 1:
-        climb(evaluate, best, -best.u, share if starts > 2 else total - first - finish, generator)
+        climb(evaluate, best, -best.u, share, generator)
     for _ in range(starts - 3):  # one point for all rows
         point = torch.rand(box.shape[1:], generator=generator, device=x.device, dtype=x.dtype)
         point = point.mul_(2).sub_(1).expand_as(box)
