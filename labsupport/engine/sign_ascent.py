@@ -44,12 +44,12 @@ class Best:
 
 
 def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed: int):
-    """y (S, p), evaluations (S,), history (S, evaluations), notes; ``starts`` searches of ``iterations`` + 1.
+    """y (S, p), evaluations (S,), history (S, evaluations), notes; starts * (iterations + 1) evaluations in all.
 
-    The first climbs from x and hardens slowly, which finds better corners. The second looks on the other side: at a
-    minimizer f rises as much away from a corner as towards it, up to the third derivative. Any further ones start at
-    random points. The last carries on from the best, with momentum; one or two starts leave it three evaluations of
-    eleven. Beside an evaluation at most 8 vectors of length n are held.
+    The first search climbs from x and hardens slowly, which finds better corners. The second looks on the other side:
+    at a minimizer f rises as much away from a corner as towards it, up to the third derivative. Any further ones start
+    at random points. The last carries on from the best, with momentum. Three starts share equally; one or two leave the
+    last three evaluations of eleven. Beside an evaluation at most 8 vectors of length n are held.
 
     Measured on F0's minima, both boxes, against Auto-PGD at 11 and at 33 evaluations: see `benchmarks.apgd`.
     """
