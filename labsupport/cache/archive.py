@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import sys
 import urllib.request
 import zipfile
 from pathlib import Path
 
+from labsupport import files
 from labsupport.settings import environment
 
 LIST = "SHA256SUMS"
@@ -79,9 +79,7 @@ def unpack(content: bytes, sha256: str, folder: Path | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     new = [name for name in entries if not (folder / name).exists()]
     for name in new:
-        partial = folder / f"{name}.{os.getpid()}.partial"
-        partial.write_bytes(entries[name])
-        partial.replace(folder / name)
+        files.write(folder / name, entries[name], beside=Path(name).stem)
     return len(new)
 
 
