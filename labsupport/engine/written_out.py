@@ -109,7 +109,7 @@ class Layer:
             self.d_h = self.z if before == width else self.weight.new_empty((models, samples, before))
         if self.norm:
             self.scale, self.shift = at[block.scale].unsqueeze(1), at[block.shift].unsqueeze(1)
-            self.mean, self.over, self.factor = (torch.empty_like(self.scale) for _ in range(3))
+            self.mean, self.over, self.factor = (self.weight.new_empty(models, 1, width) for _ in range(3))
             self.share = self.weight.new_full((1, 1, 1), 1 / samples)
             self.eps = self.weight.new_full((1, 1, 1), block.norm.eps)
             if slope is not None:
@@ -169,21 +169,22 @@ class Layer:
 
 
 class Pass:
-    """The cross-entropy of S chains and its gradient, at points (S, n), by one pass forward and one back.
+    """The cross-entropy of S chains and its gradient by one pass forward and one back.
 
-    ``points`` and ``gradient`` (S, n) are viewed once: who changes the points in place may call again, and finds the new
-    gradient where the old one was. ``samples`` is B.
+    ``at`` holds the parameters by name, (S, *shape), and ``slope`` receives their gradients; without it there is no way back.
+    Both are viewed once: who changes the parameters in place may call again, and finds the new gradients where the old
+    ones were. ``samples`` is B.
     """
 
-    def __init__(self, blocks: tuple[Block, ...], layout: Layout, points: Tensor, gradient: Tensor | None, samples: int):
+    def __init__(self, blocks: tuple[Block, ...], at: dict[str, Tensor], slope: dict[str, Tensor] | None, samples: int):
         if samples < 2 and any(block.norm for block in blocks):
             raise ValueError(ONE_SAMPLE)
-        at = layout.split(points)
-        slope = None if gradient is None else layout.split(gradient)
-        spare = _Spare(points)
+        weight = at[blocks[0].weight]
+        spare = _Spare(weight)
         self.layers = [Layer(block, at, slope, samples, spare) for block in blocks]
-        self.gradient, self.share = gradient, points.new_full((1, 1, 1), 1 / samples)
-        self.minus = points.new_full((1, 1, 1), -1.0).expand(len(points), samples, 1)
+        self.share = weight.new_full((1, 1, 1), 1 / samples)
+        self.minus_share = weight.new_full((1,), -1 / samples)
+        self.minus = weight.new_full((1, 1, 1), -1.0).expand(len(weight), samples, 1)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Outputs (S, B, K) for ``inputs`` (S, B, ...)."""
@@ -204,14 +205,16 @@ class Pass:
         return found
 
     def __call__(self, inputs: Tensor, labels: Tensor, *, mean: bool = True) -> Tensor:
-        """Mean losses (S,), or their sums over the samples; the gradients are in ``gradient``. ``labels`` (S, B)."""
+        """Mean losses (S,), or their sums over the samples; the gradients are in ``slope``. ``labels`` (S, B)."""
         wanted = labels.unsqueeze(2)
         logs = torch.log_softmax(self.logits(inputs), 2)  # (S, B, K)
-        losses = logs.gather(2, wanted).sum((1, 2)).neg_()
+        losses = logs.gather(2, wanted).sum((1, 2))
         back = logs.exp_().scatter_add_(2, wanted, self.minus)  # probabilities, less 1 at the label
         if mean:
-            losses.mul_(self.share[0, 0])
+            losses.mul_(self.minus_share)
             back.mul_(self.share)
+        else:
+            losses.neg_()
         for layer in reversed(self.layers):
             back = layer.backward(back, further=layer is not self.layers[0])
         return losses
@@ -220,7 +223,7 @@ class Pass:
 @torch.no_grad()
 def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
     """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
-    forward = Pass(blocks, layout, x, None, len(inputs))
+    forward = Pass(blocks, layout.split(x), None, len(inputs))
     out = forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)  # (S, B, K) -> (S, K, B)
     return out.masked_fill(forward.overflowed()[:, None, None], torch.nan)
 
@@ -237,6 +240,6 @@ def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inp
     if shared:
         inputs, labels = inputs.expand(len(x), *inputs.shape), labels.expand(len(x), -1)
     gradient = torch.empty_like(x)
-    both = Pass(blocks, layout, x, gradient, labels.shape[1])
+    both = Pass(blocks, layout.split(x), layout.split(gradient), labels.shape[1])
     losses = both(inputs, labels, mean=not shared)
     return losses.masked_fill(both.overflowed(), torch.nan), gradient

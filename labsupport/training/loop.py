@@ -100,7 +100,7 @@ class Loop:
     def state(self) -> tuple[dict[str, Tensor], dict]:
         """All that the next epoch depends on: tensors by name, and what JSON can hold."""
         tensors = {"x": self.x}
-        tensors |= {f"optimizer.{name}": value for name, value in self.stepper.optimizer.state.items()}
+        tensors |= {f"optimizer.{name}": value for name, value in self.stepper.state.items()}
         tensors |= {f"stopping.{name}": value for name, value in self.stopping.state.items()}
         tensors |= {f"kept.{epoch}": x for epoch, x in self.kept.items()}
         for kind, generators in self.stepper.generators.items():
@@ -118,7 +118,7 @@ class Loop:
         self.kept = {int(epoch): x.to(self.x.device) for epoch, x in named("kept.").items()}
         seeds = [self.seeds[s] for s in self.going]
         self.stepper = Stepper(self.history.on_train, self.recipe, self.x[self.going], seeds)
-        self.stepper.done, self.stepper.optimizer.state = rest["steps"], named("optimizer.")
+        self.stepper.done, self.stepper.state = rest["steps"], named("optimizer.")
         self.stopping.state = named("stopping.")
         for kind, states in named("generator.").items():
             for generator, state in zip(self.stepper.generators[kind], states):

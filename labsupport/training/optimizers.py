@@ -26,12 +26,12 @@ class Adam:
     def __init__(self, x: Tensor, weight_decay: float = 0.0):
         self.weight_decay = weight_decay
         self.m, self.v = torch.zeros_like(x), torch.zeros_like(x)
-        self.t = torch.zeros((), device=x.device)  # float32, as the kernel wants it
+        self.t, self.one = torch.zeros((), device=x.device), torch.ones((), device=x.device)  # as the kernel wants t
         self.kernel = kernel("_fused_adam_", x.device.type)
 
     def step(self, x: Tensor, gradient: Tensor, rate: float) -> None:
         """Move x in place."""
-        self.t.add_(1)
+        self.t.add_(self.one)
         if self.kernel is None:
             self.formula(x, gradient, rate)
             return
@@ -109,7 +109,7 @@ def kernel(name: str, device_type: str):
         optimizer = object.__new__(Adam if "adam" in name else SGD)
         optimizer.weight_decay, optimizer.momentum, optimizer.kernel = 0.1, 0.9, one
         optimizer.m, optimizer.v = torch.zeros_like(x), torch.zeros_like(x)
-        optimizer.t = torch.zeros((), device=device_type)
+        optimizer.t, optimizer.one = torch.zeros((), device=device_type), torch.ones((), device=device_type)
         try:
             for _ in range(2):
                 optimizer.step(moved, x.square(), 0.01)

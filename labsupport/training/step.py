@@ -7,7 +7,7 @@ training, so that whoever needs a view of them makes it once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -19,14 +19,13 @@ from labsupport.engine.functional import Functional
 from labsupport.objective import Objective, chunks, summed_loss, together
 from labsupport.training import optimizers, precision
 from labsupport.training.replay import Recorded
+from labsupport.training.storage import Storage
 
 #: On a GPU, a step of at most so many rows (models times batch) is recorded once and replayed: below, launching its
 #: hundred kernels takes longer than their arithmetic.
 CAPTURE_ROWS = 16_384
 #: Batches are gathered together up to so many numbers: one call for many steps, in a buffer that fits the cache.
 GATHERED = 2_000_000
-#: Rows of points are padded to whole cache lines. So a model's numbers are the same whoever lies beside it.
-LINE = 16
 #: What the loss is multiplied by in fp16, so that small gradients are not rounded to zero.
 FP16_SCALE = 1024.0
 #: Added to a seed for its dropout: the weights' first draw must not choose the units too.
@@ -46,19 +45,37 @@ class Stepper:
         self.drops = any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in objective.network.modules())
         self.generators = {"order": _generators(seeds, objective), "augment": _generators(seeds, objective),
                            "dropout": _generators([seed + DROPOUT_STREAM for seed in seeds], objective)}
+        remedied = recipe.ghost_batch or recipe.sam_rho or recipe.proximal  # those want rows (S, n)
+        self.written_out = bool(objective.blocks) and objective.device.type == "cpu"
+        self.by_layers = self.written_out and not remedied
         self.done = 0  # steps so far
         self._place(x)
-        self.optimizer = optimizers.make(recipe, self.rows)
+        self.optimizer = optimizers.make(recipe, self.flat)
 
     def _place(self, x: Tensor) -> None:
-        """Lay x (S, n) into padded rows; `points` and `gradient` are views of them without the padding."""
-        models, n = x.shape
-        self.rows = x.new_zeros(models, -(-n // LINE) * LINE)
-        self.gradient_rows = torch.zeros_like(self.rows)
-        self.points, self.gradient = self.rows[:, :n], self.gradient_rows[:, :n]
-        self.points.copy_(x)
+        """Lay x (S, n), and room for its gradient, into flat tensors of which the passes have views."""
+        self.storage = Storage(self.data.layout, len(x), by_layers=self.by_layers)
+        self.flat = self.storage.flat(x)
+        self.flat_gradient = torch.zeros_like(self.flat)
+        self.at, self.slope = self.storage.views(self.flat), self.storage.views(self.flat_gradient)
+        self.rows, self.gradient = self.storage.rows(self.flat), self.storage.rows(self.flat_gradient)
         self.passes: dict[tuple[int, int], written_out.Pass] = {}  # by first model and batch size
+        self.groups: dict[int, list[slice]] = {}  # models that share a pass, by batch size
         self.recorded: dict[int, Recorded] = {}  # by batch size
+
+    @property
+    def points(self) -> Tensor:
+        """Where the models are now, (S, n)."""
+        return self.storage.rows(self.flat)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizer remembers, (S, n) each, and its count."""
+        return {k: self.storage.rows(v) if v.dim() else v for k, v in self.optimizer.state.items()}
+
+    @state.setter
+    def state(self, given: dict[str, Tensor]) -> None:
+        self.optimizer.state = {k: self.storage.flat(v) if v.dim() else v for k, v in given.items()}
 
     def epoch(self, batch_size: int) -> Tensor:
         """One pass over the data, or what is left of the recipe's ``steps``; the mean loss of its batches, (S,)."""
@@ -81,56 +98,67 @@ class Stepper:
         self.done += 1
         if self._replays(chosen):
             losses = self._replayed(chosen)
-            self.optimizer.step(self.rows, self.gradient_rows, rate)
+            self.optimizer.step(self.flat, self.flat_gradient, rate)
             return losses
         if inputs is None:
             inputs, labels = self._gathered(chosen)
-        inputs = self._augmented(inputs)
-        gradient = self._composed()
-        losses = None
+        if r.augment:
+            inputs = self._augmented(inputs)
+        find, losses = self._composed(), None
         for _ in range(r.inner_steps):
-            now, found = gradient(self.points, inputs, labels)
-            if found is not self.gradient:
-                self.gradient.copy_(found)
+            now = find(inputs, labels)
             losses = now if losses is None else losses
-            self.optimizer.step(self.rows, self.gradient_rows, rate)
+            self.optimizer.step(self.flat, self.flat_gradient, rate)
         return losses
 
     def keep(self, stays: Tensor) -> None:
         """Go on with the models marked True in ``stays`` (S,) only; their optimizer and generators go with them."""
-        state, kept = self.optimizer.state, stays.tolist()
+        state, kept = self.state, stays.tolist()
         self._place(self.points[stays])
-        self.optimizer = optimizers.make(self.recipe, self.rows)
-        self.optimizer.state = {k: v[stays] if v.dim() == 2 else v for k, v in state.items()}
+        self.optimizer = optimizers.make(self.recipe, self.flat)
+        self.state = {k: v[stays] if v.dim() else v for k, v in state.items()}
         for name, generators in self.generators.items():
             self.generators[name] = [one for one, stay in zip(generators, kept) if stay]
 
     # -- gradients --------------------------------------------------------------------------------------------
 
+    def own_gradient(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy (S,) at the own points; its gradient is written where the optimizer reads it."""
+        found = []
+        for some in self._groups(labels.shape[1]):
+            if not self.written_out:
+                found.append(self._by_autograd(self.rows, self.gradient, inputs[some], labels[some], some))
+                continue
+            key = (some.start, labels.shape[1])
+            if key not in self.passes:
+                self.passes[key] = self._pass(self.at, self.slope, some, labels)
+            whole = some.stop - some.start == len(labels)
+            found.append(self.passes[key](inputs, labels) if whole else self.passes[key](inputs[some], labels[some]))
+        return found[0] if len(found) == 1 else torch.cat(found)
+
     def plain_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy (S,) and its gradient (S, n), as many models at a time as is fastest.
+        """Mean cross-entropy (S,) and its gradient (S, n) at any points (S, n)."""
+        gradient, found = torch.zeros_like(points), []
+        at, slope = self.data.layout.split(points), self.data.layout.split(gradient)
+        for some in self._groups(labels.shape[1]):
+            if self.written_out:
+                found.append(self._pass(at, slope, some, labels)(inputs[some], labels[some]))
+            else:
+                found.append(self._by_autograd(points, gradient, inputs[some], labels[some], some))
+        return torch.cat(found), gradient
 
-        At the stepper's own points the gradient is ``self.gradient``, which the next call overwrites.
-        """
-        own = points is self.points
-        gradient = self.gradient if own else torch.empty_like(points)
-        size = 1 if self.drops else together(self.data.network, self.data.n, self.data.device, len(points), labels.shape[1])
-        losses = []
-        for first in range(0, len(points), size):
-            some = slice(first, first + size)
-            find = self._written_out if self.data.blocks and self.data.device.type == "cpu" else self._by_autograd
-            losses.append(find(points, gradient, inputs[some], labels[some], some))
-        return losses[0] if len(losses) == 1 else torch.cat(losses), gradient
+    def _groups(self, batch: int) -> list[slice]:
+        """The models that are computed together, as many as is fastest."""
+        if batch not in self.groups:
+            models = self.storage.models
+            size = 1 if self.drops else together(self.data.network, self.data.n, self.data.device, models, batch)
+            self.groups[batch] = [slice(first, min(first + size, models)) for first in range(0, models, size)]
+        return self.groups[batch]
 
-    def _written_out(self, points, gradient, inputs, labels, some: slice) -> Tensor:
-        """Mean losses; the gradient is written to ``gradient[some]``. What is viewed at the own points is kept."""
-        batch, key = labels.shape[1], (some.start, labels.shape[1])
-        found = self.passes.get(key) if points is self.points else None
-        if found is None:
-            found = written_out.Pass(self.data.blocks, self.data.layout, points[some], gradient[some], batch)
-            if points is self.points:
-                self.passes[key] = found
-        return found(inputs, labels)
+    def _pass(self, at, slope, some: slice, labels: Tensor) -> written_out.Pass:
+        """A pass of some of the models, whose parameters and gradients are those rows of ``at`` and ``slope``."""
+        own, to = ({name: view[some] for name, view in views.items()} for views in (at, slope))
+        return written_out.Pass(self.data.blocks, own, to, labels.shape[1])
 
     def _by_autograd(self, points, gradient, inputs, labels, some: slice) -> Tensor:
         leaf, low = points[some].detach().requires_grad_(), self.precision != torch.float32
@@ -151,16 +179,24 @@ class Stepper:
         gradient[some].copy_(found)
         return losses.detach()
 
-    def _composed(self) -> remedies.Gradient:
-        """The gradient with the recipe's remedies around it."""
+    def _composed(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """A function of a batch: the mean losses (S,), and the recipe's gradient where the optimizer reads it."""
         gradient, r = self.plain_gradient, self.recipe
+        if not (r.ghost_batch or r.sam_rho or r.proximal):
+            return self.own_gradient
         if r.ghost_batch:
             gradient = remedies.ghost(gradient, r.ghost_batch)
         if r.sam_rho:
             gradient = remedies.sharpness_aware(gradient, r.sam_rho, adaptive=r.sam_adaptive)
         if r.proximal:
-            gradient = remedies.proximal(gradient, r.proximal, self.points.clone())
-        return gradient
+            gradient = remedies.proximal(gradient, r.proximal, self.rows.clone())
+
+        def find(inputs: Tensor, labels: Tensor) -> Tensor:
+            losses, found = gradient(self.rows, inputs, labels)
+            self.gradient.copy_(found)
+            return losses
+
+        return find
 
     # -- batches ----------------------------------------------------------------------------------------------
 
@@ -184,8 +220,6 @@ class Stepper:
         return tuple(t.index_select(0, rows).unflatten(0, chosen.shape) for t in (self.data.inputs, self.data.labels))
 
     def _augmented(self, inputs: Tensor) -> Tensor:
-        if not self.recipe.augment:
-            return inputs
         change = remedies.AUGMENTATIONS[self.recipe.augment]
         return torch.stack([change(rows, noise) for rows, noise in zip(inputs, self.generators["augment"])])
 
@@ -204,11 +238,8 @@ class Stepper:
         return self.recorded[size](chosen)
 
     def _losses_of(self, chosen: Tensor) -> Tensor:
-        """The losses of a batch, its gradient left in ``self.gradient``."""
-        losses, found = self._composed()(self.points, *self._gathered(chosen))
-        if found is not self.gradient:
-            self.gradient.copy_(found)
-        return losses
+        """The losses of a batch, its gradient where the optimizer reads it."""
+        return self._composed()(*self._gathered(chosen))
 
 
 def _generators(seeds: Sequence[int], objective: Objective) -> list[torch.Generator]:
