@@ -11,6 +11,7 @@ import subprocess
 import nbformat
 import pytest
 
+from tests.assignments import made, secrets
 from tools import colab, constraints, notebooks
 from tools.execute import ROOT
 
@@ -41,6 +42,15 @@ def test_the_environment_has_colabs_versions(machine):
 def test_a_chapter_runs_as_on_colab(path, machine, package, tmp_path):
     colab.run(path, machine, package, tmp_path)
     assert machine.changed() == {}, "the install changed what Colab brings"
+
+
+@pytest.mark.parametrize("name", secrets.all_assignments())
+@pytest.mark.parametrize("make", [made.empty, made.answered])
+def test_a_students_notebook_runs_as_on_colab_without_otter(name, make, machine, package, tmp_path):
+    path = tmp_path / f"{name}.ipynb"
+    made.save(make(secrets.all_assignments()[name]), path)
+    colab.run(path, machine, package, tmp_path)
+    assert machine.changed() == {} and "otter-grader" not in machine.versions()
 
 
 @pytest.mark.parametrize(

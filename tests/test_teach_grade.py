@@ -92,6 +92,7 @@ def _hand_in(assignment, told, handed_in) -> dict[str, float]:
         "Chloé Martin_chloé_assignsubmission_file/my homework é.ipynb", of("chloé"), full
     )  # as Moodle does
     save("d'angelo.ipynb", of("d'angelo"), full)
+    save("d'angelo - Copy.ipynb", of("d'angelo"), full)
     save("emma lou.ipynb", of("emma lou"), full)
     save("fritz@x.edu.ipynb", of("fritz"), full)
     save("gu\u0308l.ipynb", of("gül"), full)  # u and two dots, as another system writes it
@@ -269,6 +270,19 @@ def test_the_page_of_written_answers_runs_nothing(class_of_thirty, graded):
     assert "Because of the wall." in page and "<script" not in page
 
 
+def working_in(folder) -> list[str]:
+    """Processes whose working folder lies below ``folder``: what the grader has started there."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            place = os.readlink(f"/proc/{entry}/cwd")
+        except OSError:
+            continue
+        if place.startswith(str(folder)):
+            found.append(place)
+    return found
+
+
 def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(
     class_of_thirty, tmp_path
 ):
@@ -295,13 +309,20 @@ def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(
         "200",
     ]
     running = subprocess.Popen(
-        list(map(str, words)), start_new_session=True, stdout=subprocess.DEVNULL
+        list(map(str, words)),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "g.records").glob("*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.5)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
+    deadline = time.monotonic() + 30
+    while (alive := working_in(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert alive == []
     (few / "kim.ipynb").unlink()
     said = grade(folder / "hw04", few, "--out", tmp_path / "g.csv", "--jobs", 1)
     assert "2 submissions" in said and " of 2  " not in said
