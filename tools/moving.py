@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from labsupport import provenance
-from tools.execute import ROOT
+from tools.files import ROOT
 
 NAME = "walk"
 TARGET = ROOT / "book" / "_static" / "walk.svg"
