@@ -69,7 +69,7 @@ def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.
         found = runs.final
         line = f"{name:<10} {found.train_loss.mean():>11.4f} {found.test_accuracy.mean():>7.2f} ± {found.test_accuracy.std():.2f}"
         if sharpness:
-            phi = experiments.sharpness_of(runs.x, problem=problem, epsilons=(1e-3,)).sharpness
+            phi = experiments.sharpness_of(problem, runs.x, epsilons=(1e-3,)).sharpness
             line += f" {phi.mean():>9.2f} ± {phi.std():.2f}"
         print(line)
 

@@ -29,7 +29,7 @@ CANNOT = {
     "check --nb nothing": "No notebook is called 'nothing'.",
     "check --nb 'book/0*.ipynb nothing'": "No notebook is called 'book/0*.ipynb nothing'.",
     "check --nb '\"open'": "No notebook is called '\"open'.",
-    "bok": "No command is called 'bok'. Possible: book, test,",
+    "bok": "No command is called 'bok'. Possible: book, ",
     "book --what": "Unrecognized arguments: --what.",
     "serve --port": "Argument --port: expected one argument.",
 }

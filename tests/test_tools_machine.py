@@ -92,7 +92,9 @@ def run(path: Path, **environ: str) -> list:
 
 def test_the_same_chapter_under_a_foreign_home_prints_and_draws_the_same(foreign, tmp_path):
     whole = notebooks.read(ROOT / "book" / "02-generalization-gap.ipynb")
-    whole.cells = whole.cells[:12]  # up to its first table and its second figure: the rest is of the same kinds
+    whole.cells = whole.cells[
+        :12
+    ]  # up to its first table and its second figure: the rest is of the same kinds
     whole.cells.append(new_code_cell(SENSITIVE))
     store = str(tmp_path / "store")  # shared: this is about what is shown, not about training twice
     outputs = []

@@ -44,7 +44,9 @@ def torch_source() -> list[str]:
     if asked == "cpu":
         return ["--extra-index-url", CPU_INDEX]
     if asked not in ("", "gpu"):
-        sys.exit(f"TORCH is {asked!r}. Possible: cpu, for a torch without libraries for GPUs; or nothing.")
+        sys.exit(
+            f"TORCH is {asked!r}. Possible: cpu, for a torch without libraries for GPUs; or nothing."
+        )
     if not asked and sys.platform == "linux" and not shutil.which("nvidia-smi"):
         print(
             "This machine shows no NVIDIA GPU. With TORCH=cpu, as in `make TORCH=cpu book`, torch takes a fifth of the "

@@ -75,7 +75,9 @@ def add_alone(known: list[dict], where: dict, alone: dict[str, float]) -> list[d
 
     Raises Refused if the whole book was not measured there.
     """
-    found = [entry for entry in known if all(entry["provenance"][k] == where[k] for k in SAME_MACHINE)]
+    found = [
+        entry for entry in known if all(entry["provenance"][k] == where[k] for k in SAME_MACHINE)
+    ]
     if not found:
         raise Refused("The whole book was not measured on this machine yet. Run: make run-times")
     return [entry | {"alone": alone} if entry in found else entry for entry in known]
@@ -115,7 +117,9 @@ def section(entry: dict) -> str:
     rows = []
     for name, (first, second) in sorted(entry["seconds"].items()):
         by_itself = f" {alone[name]:.0f} s |" if name in alone else " |" * bool(alone)
-        rows.append(f"| [{title(name)}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |{by_itself}")
+        rows.append(
+            f"| [{title(name)}]({name}.ipynb) | {first:.0f} s | {second:.0f} s |{by_itself}"
+        )
     first, second = entry["wall_seconds"]
     extra = " opened alone |" if alone else ""
     said = (
