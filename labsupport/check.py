@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from labsupport import cache, device, files, settings
+from labsupport import cache, device, exercises, files, settings
 from labsupport.arguments import number, positive, shown, text
 from labsupport.cache import code
 from labsupport.intervals import Interval, independent, interval, said
@@ -265,7 +265,13 @@ def _committed() -> list[dict]:
 
 
 def exercise(
-    key: str, answer, expected=None, *, tolerance: float = 1e-3, test: Callable | None = None
+    key: str,
+    answer,
+    expected=None,
+    *,
+    tolerance: float = 1e-3,
+    test: Callable | None = None,
+    **known,
 ) -> None:
     """Check one exercise's answer and say in one line how it went; an exercise not yet answered is no error.
 
@@ -274,9 +280,18 @@ def exercise(
     answer
         The reader's: a number, a letter, a tensor or a function; None as long as there is none.
     expected
-        What it should be; numbers and arrays may differ by ``tolerance``, relatively.
+        What it should be. Without it, and without ``test``, the answer stands in `labsupport.exercises`.
+    tolerance
+        Numbers and arrays may differ by it, relatively.
     test
         Instead of ``expected``: a function of the answer that returns None if it is right, else what is wrong.
+    known
+        What the right answer depends on, such as a table of the chapter.
+
+    Raises
+    ------
+    UnknownName
+        An exercise that no chapter has.
 
     >>> exercise("0.1", None, 4)
     Exercise 0.1: no answer yet. Replace None above and run both cells.
@@ -286,38 +301,18 @@ def exercise(
     Exercise 0.1: correct.
     """
     if expected is None and test is None:
-        raise ValueError(
-            f"Exercise {key} has neither an expected answer nor a test. Give one of them."
-        )
+        its = exercises.find(key)
+    else:
+        its = exercises.Answer(expected, tolerance=tolerance, test=test)
     if answer is None:
         print(f"Exercise {key}: no answer yet. Replace None above and run both cells.")
         return
-    wrong = _compare(answer, expected, tolerance)
-    if test is not None:
-        try:
-            wrong = test(answer)
-        except Exception as error:  # the reader's own function may fail in any way
-            wrong = f"It stopped with {type(error).__name__}: {error}."
+    try:
+        wrong = its.judge(answer, known)
+    except Exception as error:  # the reader's own function may fail in any way
+        wrong = f"It stopped with {type(error).__name__}: {error}."
     print(
         f"Exercise {key}: correct."
         if wrong is None
         else f"Exercise {key}: not yet. {wrong} The hint below may help."
-    )
-
-
-def _compare(answer, expected, tolerance) -> str | None:
-    if isinstance(expected, str):
-        same = str(answer).strip().strip("()").lower() == expected.lower()
-        return None if same else f"Your answer is {answer!r}."
-    if isinstance(answer, torch.Tensor):
-        answer = answer.detach().cpu()
-    try:
-        given, wanted = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
-    except (TypeError, ValueError):
-        return None if answer == expected else f"Your answer is {answer!r}, which is not a number."
-    if given.shape != wanted.shape:
-        return f"Your answer has shape {given.shape}; {wanted.shape} is wanted."
-    near = np.allclose(given, wanted, rtol=tolerance, atol=1e-12)
-    return (
-        None if near else f"Your answer is {answer}." if given.ndim == 0 else "Some entries differ."
     )
