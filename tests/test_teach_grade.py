@@ -265,6 +265,18 @@ def test_points_given_by_hand_are_added_and_never_overwritten(class_of_thirty, g
     marks.write_text(text, encoding="utf-8-sig")
 
 
+def test_a_table_that_a_person_has_changed_is_kept_under_another_name(class_of_thirty, graded):
+    folder, _, _, handed_in, _ = class_of_thirty
+    out = graded[2]
+    before = out.read_bytes()
+    out.write_bytes(before + b"a remark of mine\n")
+    said = grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
+    aside = out.with_suffix(".edited-1.csv")
+    assert "it is kept as grades.edited-1.csv" in said
+    assert aside.read_bytes() == before + b"a remark of mine\n" and out.read_bytes() == before
+    assert "is kept as" not in grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
+
+
 def test_the_page_of_written_answers_runs_nothing(class_of_thirty, graded):
     page = graded[2].with_suffix(".written.html").read_text(encoding="utf-8")
     assert "Because of the wall." in page and "<script" not in page

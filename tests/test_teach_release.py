@@ -234,31 +234,24 @@ def test_without_a_browser_the_questions_are_a_page_and_that_is_said(
 
 
 def test_otter_accepts_the_reference_and_its_zip_grades_a_submission(reference, tmp_path):
-    told = release.make(reference, tmp_path / "hw", paper=None)
-    zipped = tmp_path / "hw" / "instructor" / "autograder.zip"
-    names = zipfile.ZipFile(zipped).namelist()
+    anna = roster.Student("anna", email="anna@x.edu")
+    told = release.make(reference, tmp_path / "hw", students=[anna], paper=None)
+    zipped = zipfile.ZipFile(tmp_path / "hw" / "instructor" / "autograder.zip")
+    names = zipped.namelist()
     assert {"run_autograder", "setup.sh", "tests/q4.py", "files/marking.py"} <= set(names)
     assert "labsupport/teach/judging.py" in names and not any("mistakes" in name for name in names)
-    wrong = made.answered(
-        reference, told.id, instead={"q2": "def corner(x, gradient, epsilon):\n    return 0 * x"}
-    )
+    config = zipped.read("otter_config.json").decode()
+    assert "OwnSeed" in config and "anna" not in config and told.secret not in config
+    instead = {"q2": "def corner(x, gradient, epsilon):\n    return 0 * x"}
+    wrong = made.answered(reference, told.id, seed=told.seed_of(anna), instead=instead)
     made.save(wrong, tmp_path / "wrong.ipynb")
-    words = [
-        sys.executable,
-        "-m",
-        "otter",
-        "run",
-        "-a",
-        str(zipped),
-        "-o",
-        str(tmp_path),
-        str(tmp_path / "wrong.ipynb"),
-    ]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    words = ["otter", "run", "-a", zipped.filename, "-o", ".", "wrong.ipynb"]
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-800:]
     found = json.loads((tmp_path / "results.json").read_text())
-    score = sum(test.get("score", 0) for test in found["tests"])
-    assert score == reference.automatic_points - 3
+    assert sum(test.get("score", 0) for test in found["tests"]) == reference.automatic_points - 3
 
 
 def test_without_otter_one_sentence_says_what_to_install(reference, tmp_path, monkeypatch):

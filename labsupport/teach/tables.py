@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
 import os
 import tempfile
@@ -71,8 +72,9 @@ def write(records: list[Record], assignment: Assignment, release: Release, out: 
 
     ``out`` is the instructor's. ``NAME.canvas.csv`` and ``NAME.moodle.csv`` hold a line for each student,
     ``NAME.written.csv`` waits for the points given by hand and is never overwritten, ``NAME.written.html`` shows the
-    answers in words.
+    answers in words. A table that somebody has changed since it was written is set aside under another name first.
     """
+    _set_aside_edited(out)
     marks_path = out.with_suffix(".written.csv")
     marks = read_marks(marks_path, assignment)
     lines = [row(record, assignment, marks.get(record.submission, {})) for record in records]
@@ -90,7 +92,34 @@ def write(records: list[Record], assignment: Assignment, release: Release, out: 
             path = out.with_suffix(f".{name}.csv")
             save_csv(path, table(best, assignment, release))
             made.append(path)
+    _note(out, made)
     return made
+
+
+def _notes(out: Path) -> Path:
+    return out.with_suffix(".records") / "tables.sha256"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _note(out: Path, made: list[Path]) -> None:
+    """Remember what was written, to know what a person has changed when it is written again."""
+    save(_notes(out), "".join(f"{_digest(path)}  {path.name}\n" for path in made))
+
+
+def _set_aside_edited(out: Path) -> None:
+    """Keep tables that are not as they were written, as NAME.edited-1.csv and so on."""
+    notes = _notes(out)
+    known = notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else []
+    for path in (out, out.with_suffix(".canvas.csv"), out.with_suffix(".moodle.csv")):
+        if path.is_file() and f"{_digest(path)}  {path.name}" not in known:
+            number = 1
+            while (aside := path.with_suffix(f".edited-{number}.csv")).exists():
+                number += 1
+            path.rename(aside)
+            print(f"{path.name} was not as it had been written: it is kept as {aside.name}.")
 
 
 def _best(records: list[Record], marks: dict) -> dict[str, float]:
