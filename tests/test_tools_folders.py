@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tools import arguments, cleaning, execute, files, normal, notebooks, vendor
+from tools import (
+    arguments,
+    cleaning,
+    execute,
+    files,
+    normal,
+    notebooks,
+    published,
+    render,
+    running,
+    vendor,
+)
 from tools.files import ROOT, Refused
 
 
@@ -179,3 +190,29 @@ def test_a_disk_that_is_really_full_leaves_the_chapter_whole(chapter, tmp_path):
     )
     assert (tmp_path / "after").read_bytes() == chapter.read_bytes()
     assert (tmp_path / "names").read_text().split() == ["01-first.ipynb", "filled"]
+
+
+def test_a_disk_that_fills_up_while_pages_are_rendered_leaves_the_book_before(
+    tmp_path, monkeypatch
+):
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "book" / "_static", source / "book" / "_static")
+    shutil.copy2(ROOT / "_config.yml", source)
+    shown = files.fresh(tmp_path / "out" / "_build" / "html")
+    (shown / "index.html").write_text("the book as it was")
+    before = contents(shown)
+
+    def fills_up(command, *, stdout, **options):
+        (tmp_path / "rendering" / "_build" / "html").mkdir(parents=True)
+        (tmp_path / "rendering" / "_build" / "html" / "index.html").write_text("half a p")
+        stdout.write("Traceback ...\nOSError: [Errno 28] No space left on device\n")
+        return 1
+
+    monkeypatch.setattr(vendor, "fill", lambda target: target)
+    monkeypatch.setattr(running, "call", fills_up)
+    with pytest.raises(
+        Refused,
+        match="The disk is full: make room and run the command again. The chapters .* are kept",
+    ):
+        render.render(source, tmp_path / "out", published.Place(None))
+    assert contents(shown) == before

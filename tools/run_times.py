@@ -134,7 +134,8 @@ def section(entry: dict) -> str:
             f"|---|---:|---:|{'---:|' if alone else ''}",
             *rows,
             f"| **the whole book, by the clock** | **{first:.0f} s** | **{second:.0f} s** |{' |' if alone else ''}",
-            f"{said}\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, at commit {p['commit']}.\n",
+            f"{said}\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, "
+            f"at commit {p['commit']}.\n",
         ]
     )
 
