@@ -14,9 +14,26 @@ from pathlib import Path
 
 from labsupport.settings import environment
 
-LIBRARIES = ["torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "ipywidgets", "IPython", "ipykernel", "mnist1d"]
+LIBRARIES = [
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "ipywidgets",
+    "IPython",
+    "ipykernel",
+    "mnist1d",
+]
 #: What is set in the environment and changes what the package does, or how fast.
-SETTINGS = ["LABSUPPORT_SCALE", "LABSUPPORT_WORKERS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"]
+SETTINGS = [
+    "LABSUPPORT_SCALE",
+    "LABSUPPORT_WORKERS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+]
 
 
 def report() -> str:
@@ -30,7 +47,10 @@ def report() -> str:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processor": f"{processor()}, {os.cpu_count()} cores, {memory()} of memory",
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
-        "set here": ", ".join(f"{name}={value}" for name, value in environment.said(SETTINGS).items()) or "nothing",
+        "set here": ", ".join(
+            f"{name}={value}" for name, value in environment.said(SETTINGS).items()
+        )
+        or "nothing",
         "front end": front_end(),
         "results": state(cache.folder()),
         "data": state(data.folder()),
@@ -52,7 +72,9 @@ def processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or "unknown"
 
 
@@ -77,7 +99,7 @@ def state(folder: Path) -> str:
     path = Path(folder)
     name = str(path)
     if home not in ("", "/", "~") and name.startswith(home):
-        name = f"~{name[len(home):]}"
+        name = f"~{name[len(home) :]}"
     near = next((place for place in [path, *path.parents] if place.exists()), Path("."))
     free = shutil.disk_usage(near).free / 2**30
     can = "can be written" if os.access(near, os.W_OK) else "cannot be written"

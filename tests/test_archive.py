@@ -67,7 +67,9 @@ def test_every_flipped_byte_is_noticed_before_anything_is_written(store, tmp_pat
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("name", ["../escaped.npz", "/etc/x.npz", "code.py", "a/b.npz", "run.joblib", "a.npz.exe"])
+@pytest.mark.parametrize(
+    "name", ["../escaped.npz", "/etc/x.npz", "code.py", "a/b.npz", "run.joblib", "a.npz.exe"]
+)
 def test_a_foreign_file_is_refused_even_under_its_own_hash(name, tmp_path):
     content, sha = zipped(**{name: b"x", archive.LIST: f"{archive.digest(b'x')}  {name}\n"})
     with pytest.raises(archive.Refused, match="no stored result"):

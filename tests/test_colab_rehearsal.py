@@ -33,7 +33,11 @@ def machine(tmp_path_factory):
 def test_the_environment_has_colabs_versions(machine):
     pinned = constraints.read(colab.PINS)
     versions = machine.versions()
-    different = {name: versions.get(name) for name, version in pinned.items() if versions.get(name) != version}
+    different = {
+        name: versions.get(name)
+        for name, version in pinned.items()
+        if versions.get(name) != version
+    }
     assert set(different) <= colab.TORCH, "only torch is borrowed"
     assert "labsupport" not in versions and "pytest" not in versions
 
@@ -56,22 +60,46 @@ def test_a_students_notebook_runs_as_on_colab_without_otter(name, make, machine,
 @pytest.mark.parametrize(
     "package, says",
     [
-        ("", "labsupport is not installed: put its wheel beside this notebook and run this cell again."),
-        ("http://127.0.0.1:9/labsupport.zip", "labsupport could not be installed from http://127.0.0.1:9/labsupport.zip: "),
+        (
+            "",
+            "labsupport is not installed: put its wheel beside this notebook and run this cell again.",
+        ),
+        (
+            "http://127.0.0.1:9/labsupport.zip",
+            "labsupport could not be installed from http://127.0.0.1:9/labsupport.zip: ",
+        ),
     ],
 )
-def test_where_the_package_cannot_be_had_the_reader_sees_one_sentence(package, says, machine, tmp_path):
+def test_where_the_package_cannot_be_had_the_reader_sees_one_sentence(
+    package, says, machine, tmp_path
+):
     colab.pip(machine.python, "uninstall", "-y", "labsupport")
     setup = nbformat.read(ROOT / "book" / "01-minibatch-sgd.ipynb", as_version=4).cells[1].source
     lines = setup.replace('PACKAGE = ""', f"PACKAGE = {package!r}")
     lines = lines.replace('"install", "-q"', '"install", "-q", "--retries", "0"')
-    command = [machine.python, "-m", "IPython", "--no-banner", "--no-term-title", "--colors=NoColor", "-c", lines]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=colab.outside())
+    command = [
+        machine.python,
+        "-m",
+        "IPython",
+        "--no-banner",
+        "--no-term-title",
+        "--colors=NoColor",
+        "-c",
+        lines,
+    ]
+    told = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=colab.outside()
+    )
     shown = (told.stdout + told.stderr).strip()
     assert shown.startswith(says) and len(shown.splitlines()) == 1
 
 
 def test_a_wheel_beside_the_notebook_is_installed(package, machine, tmp_path):
     (tmp_path / package.name).write_bytes(package.read_bytes())
-    colab.run(ROOT / "book" / "01-minibatch-sgd.ipynb", machine, "http://127.0.0.1:9/nothing.zip", tmp_path)
+    colab.run(
+        ROOT / "book" / "01-minibatch-sgd.ipynb",
+        machine,
+        "http://127.0.0.1:9/nothing.zip",
+        tmp_path,
+    )
     assert machine.changed() == {}

@@ -1,4 +1,4 @@
-"""What is installed is whole: every file of the package is in the wheel, and each tier has what it needs and no more."""
+"""What is installed is whole: every file of the package is in the wheel, and each tier has what it needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def wheel(tmp_path_factory):
 def test_every_file_of_the_package_is_in_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as file:
         inside = {name for name in file.namelist() if not name.startswith("labsupport-")}
-    here = {path for path in (ROOT / "labsupport").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    here = {
+        path
+        for path in (ROOT / "labsupport").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     assert {str(path.relative_to(ROOT)) for path in here} == inside
 
 
@@ -31,16 +35,26 @@ def test_the_package_installs_in_a_clean_environment_and_finds_its_data(wheel, t
     """With pip, beside nothing; only what it needs is borrowed, since that is gigabytes."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
     python = environment.python_of(tmp_path / "env")
-    names = [re.match(r"[\w.-]+", line).group() for line in environment.wanted("book") if "jupyter-book" not in line]
+    names = [
+        re.match(r"[\w.-]+", line).group()
+        for line in environment.wanted("book")
+        if "jupyter-book" not in line
+    ]
     colab.link([name for name in names if name != "labsupport"], tmp_path / "borrowed", python)
     colab.pip(python, "install", "--no-deps", str(wheel))
-    asks = "from labsupport import paper, provenance; print(len(paper.curve(3, 'F1', 'train_loss')), provenance.read('claims'))"
-    asks = asks.replace("provenance.read('claims')", "sorted(p.name for p in provenance.FOLDER.glob('*.json'))")
-    told = subprocess.run([python, "-c", asks], cwd=tmp_path, capture_output=True, text=True, env=colab.outside())
+    asks = "from labsupport import paper, provenance; print(len(paper.curve(3, 'F1', 'train_loss')), RESULTS)"
+    asks = asks.replace("RESULTS", "sorted(p.name for p in provenance.FOLDER.glob('*.json'))")
+    told = subprocess.run(
+        [python, "-c", asks], cwd=tmp_path, capture_output=True, text=True, env=colab.outside()
+    )
     assert told.returncode == 0, told.stderr
     assert "claims.json" in told.stdout
     doctor = subprocess.run(
-        [python.parent / "labsupport", "doctor"], cwd=tmp_path, capture_output=True, text=True, env=colab.outside()
+        [python.parent / "labsupport", "doctor"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=colab.outside(),
     )
     assert doctor.returncode == 0 and doctor.stdout.startswith("labsupport:"), doctor.stderr
 
@@ -78,7 +92,10 @@ def test_the_torch_for_processors_is_fetched_where_it_was_asked_for(monkeypatch,
 
 def test_the_constraints_of_the_book_are_all_versions_of_what_it_needs():
     pinned = constraints.read(ROOT / "constraints" / "book.txt")
-    names = {constraints.canonical(re.match(r"[\w.-]+", line).group()) for line in environment.wanted("book")}
+    names = {
+        constraints.canonical(re.match(r"[\w.-]+", line).group())
+        for line in environment.wanted("book")
+    }
     assert names - {"labsupport"} <= set(map(constraints.canonical, pinned))
     assert all(re.fullmatch(r"\d[\w.]*", version) for version in pinned.values())
 

@@ -1,4 +1,4 @@
-"""A fork's book leads to the fork, a copy without an address leads nowhere, and nothing committed names a repository."""
+"""A fork's book leads to the fork, one without an address nowhere, and nothing committed names a repository."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ def clone(tmp_path):
 def book(tmp_path):
     """The committed book as `make book` copies it, before it is rendered."""
     source = tmp_path / "src"
-    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copytree(
+        ROOT / "book",
+        source / "book",
+        ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"),
+    )
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(ROOT / name, source / name)
     return source
@@ -67,7 +71,10 @@ def book(tmp_path):
         ("https://x-access-token:s3cret@github.com/a/b.git", "https://github.com/a/b"),
         ("git@github.com:a/b.git", "https://github.com/a/b"),
         ("ssh://git@codeberg.org:2222/a/b.git", "https://codeberg.org/a/b"),
-        ("https://gitlab.example.org/group/sub/name.git", "https://gitlab.example.org/group/sub/name"),
+        (
+            "https://gitlab.example.org/group/sub/name.git",
+            "https://gitlab.example.org/group/sub/name",
+        ),
         ("/srv/git/course.git", None),
         ("../course", None),
         ("file:///srv/git/course", None),
@@ -103,7 +110,9 @@ def test_repository_and_branch_may_be_given(clone, monkeypatch):
     monkeypatch.setenv("REPOSITORY", "none")
     assert address.find(root) is None
     monkeypatch.setenv("REPOSITORY", "their-fork")
-    with pytest.raises(SystemExit, match="REPOSITORY is 'their-fork', which is no address. Possible: https://HOST"):
+    with pytest.raises(
+        SystemExit, match="REPOSITORY is 'their-fork', which is no address. Possible: https://HOST"
+    ):
         address.find(root)
 
 
@@ -165,13 +174,20 @@ def test_a_fork_on_github_gets_its_buttons_links_and_install(book):
         assert f"[Open in Colab]({link})" in notebook.cells[0].source
         assert f'PACKAGE = "{FORK.url}/archive/v1.0.0.zip"' in notebook.cells[1].source
     setup = (book / "book" / "setup.md").read_text()
-    assert f"git clone {FORK.url} " in setup and "pip install https://github.com/some-one/their-fork/archive" in setup
+    assert (
+        f"git clone {FORK.url} " in setup
+        and "pip install https://github.com/some-one/their-fork/archive" in setup
+    )
     assert "REPOSITORY_ADDRESS" not in setup and "<!--" not in setup and "Press the rocket" in setup
 
 
 @pytest.mark.parametrize(
     "url, buttons",
-    [("https://gitlab.com/g/s/n", True), ("https://bitbucket.org/a/b", True), ("https://codeberg.org/a/b", False)],
+    [
+        ("https://gitlab.com/g/s/n", True),
+        ("https://bitbucket.org/a/b", True),
+        ("https://codeberg.org/a/b", False),
+    ],
 )
 def test_on_another_host_nothing_leads_to_colab(book, url, buttons):
     published.write_into(book, Place(Address(url), "v1.0.0"))
@@ -179,13 +195,21 @@ def test_on_another_host_nothing_leads_to_colab(book, url, buttons):
     assert "launch_buttons" not in config
     assert config["html"].get("use_repository_button", False) is buttons
     assert buttons or url in config["html"]["extra_footer"]
-    texts = [path.read_text() for path in sorted((book / "book").glob("*.*")) if path.suffix in (".md", ".ipynb")]
+    texts = [
+        path.read_text()
+        for path in sorted((book / "book").glob("*.*"))
+        if path.suffix in (".md", ".ipynb")
+    ]
     assert not any("colab.research.google.com/github" in text for text in texts)
     assert f'PACKAGE = \\"{url}/' in (book / "book" / "01-minibatch-sgd.ipynb").read_text()
 
 
 def test_without_an_address_the_copies_are_as_committed(book):
-    before = {path: path.read_bytes() for path in (book / "book").glob("*.*") if path.suffix in (".md", ".ipynb")}
+    before = {
+        path: path.read_bytes()
+        for path in (book / "book").glob("*.*")
+        if path.suffix in (".md", ".ipynb")
+    }
     published.write_into(book, Place(None))
     config = yaml.safe_load((book / "_config.yml").read_text())
     assert not {"repository", "launch_buttons"} & set(config)
@@ -201,11 +225,15 @@ def test_what_was_rendered_can_be_rendered_again_for_another_address(book, tmp_p
     assert "github/c/d/" in text and "their-fork" not in text
 
 
-@pytest.mark.parametrize("name", ["github.com", "github.mine.org", "gitlab.mine.org", "codeberg.org", "bitbucket.org"])
+@pytest.mark.parametrize(
+    "name", ["github.com", "github.mine.org", "gitlab.mine.org", "codeberg.org", "bitbucket.org"]
+)
 def test_every_host_has_a_page_for_a_file_and_an_archive(name):
     here = Address(f"https://{name}/a/b", "main")
     assert here.kind and here.blob("README.md").endswith("README.md")
-    assert here.archive("v1.0.0").startswith(f"https://{name}/a/b/") and "v1.0.0" in here.archive("v1.0.0")
+    assert here.archive("v1.0.0").startswith(f"https://{name}/a/b/") and "v1.0.0" in here.archive(
+        "v1.0.0"
+    )
     assert here.on_colab == (name == "github.com")
 
 
@@ -250,9 +278,15 @@ def test_the_published_branch_holds_the_address_and_main_does_not(fork, monkeypa
     assert "](https://some-one.github.io/their-fork/book/setup.html)" in notebook.cells[0].source
     assert "v1.0.0.zip" in notebook.cells[1].source
     nbformat.validate(notebook)
-    assert publish.git("status", "--porcelain", root=root) == "", "neither the files here nor what is staged changed"
-    assert "some-one" not in publish.git("show", "main:book/03-sharp-and-flat-minima.ipynb", root=root)
-    assert publish.git("rev-parse", "published^", root=root) == publish.git("rev-parse", "main", root=root)
+    assert publish.git("status", "--porcelain", root=root) == "", (
+        "neither the files here nor what is staged changed"
+    )
+    assert "some-one" not in publish.git(
+        "show", "main:book/03-sharp-and-flat-minima.ipynb", root=root
+    )
+    assert publish.git("rev-parse", "published^", root=root) == publish.git(
+        "rev-parse", "main", root=root
+    )
 
 
 def test_publishing_twice_replaces_the_branch_on_the_remote(fork, monkeypatch):
@@ -265,7 +299,9 @@ def test_publishing_twice_replaces_the_branch_on_the_remote(fork, monkeypatch):
 
 def test_without_an_address_nothing_is_published(clone):
     root, _ = clone
-    with pytest.raises(SystemExit, match="no address, so its notebooks cannot be published. Possible: git remote"):
+    with pytest.raises(
+        SystemExit, match="no address, so its notebooks cannot be published. Possible: git remote"
+    ):
         publish.chapters(Place(None), root)
 
 
@@ -277,7 +313,10 @@ def test_the_minima_of_a_release_are_fetched_by_their_hash(tmp_path):
     published.set_up(notebook, "02-miniature", place)
     setup = notebook.cells[1].source
     sha = hashlib.sha256(b"zip").hexdigest()
-    assert f'archive.bring("{FORK.url}/releases/download/v1.0.0/minima-colab.zip", "{sha}")\nprint(device' in setup
+    assert (
+        f'archive.bring("{FORK.url}/releases/download/v1.0.0/minima-colab.zip", "{sha}")\nprint(device'
+        in setup
+    )
     gitlab = Place(Address("https://gitlab.com/a/b"), "v1.0.0")
     assert published.with_minima(gitlab, archive) == gitlab, "no address that could be fetched"
 
@@ -289,7 +328,9 @@ def test_a_chapter_opened_alone_says_how_long_it_takes(tmp_path):
     assert published.seconds_alone("03-other", measured) is None
     notebook = notebooks.skeleton("02-miniature", "A miniature")
     published.set_up(notebook, "02-miniature", PLACE, alone=184.0)
-    assert notebook.cells[0].source.endswith("it takes about 3 minutes (measured on two CPU cores).*")
+    assert notebook.cells[0].source.endswith(
+        "it takes about 3 minutes (measured on two CPU cores).*"
+    )
 
 
 # A release
@@ -297,7 +338,9 @@ def test_a_chapter_opened_alone_says_how_long_it_takes(tmp_path):
 
 def test_a_release_holds_notebooks_wheel_minima_and_their_sums(fork, monkeypatch, tmp_path):
     root, _ = fork
-    shutil.copytree(ROOT / "labsupport", root / "labsupport", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "labsupport", root / "labsupport", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("CHANGELOG.md", "LICENSE", "LICENSE-text.md"):
         shutil.copy2(ROOT / name, root)
     (root / "_build").mkdir()
@@ -309,8 +352,17 @@ def test_a_release_holds_notebooks_wheel_minima_and_their_sums(fork, monkeypatch
     release.gather(made, PLACE, store, root)
     wheel = f"labsupport-{release.version()}-py3-none-any.whl"
     names = {path.name for path in made.iterdir() if not path.name.startswith(".")}
-    assert names == {"book.pdf", "minima-colab.zip", "notebooks.zip", wheel, "notes.md", "SHA256SUMS"}
-    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=made).returncode == 0
+    assert names == {
+        "book.pdf",
+        "minima-colab.zip",
+        "notebooks.zip",
+        wheel,
+        "notes.md",
+        "SHA256SUMS",
+    }
+    assert (
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=made).returncode == 0
+    )
     with zipfile.ZipFile(made / "notebooks.zip") as file:
         text = file.read("their-fork-notebooks/02-generalization-gap.ipynb").decode()
         assert "their-fork-notebooks/LICENSE" in file.namelist()
@@ -319,7 +371,10 @@ def test_a_release_holds_notebooks_wheel_minima_and_their_sums(fork, monkeypatch
 
 def test_the_changelog_and_the_citation_have_this_version():
     assert release.notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), release.version())
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == release.version()
+    assert (
+        yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"]
+        == release.version()
+    )
     with pytest.raises(SystemExit, match="has no part `## 9.9.9`"):
         release.notes("## 1.0.0\n", "9.9.9")
 
@@ -327,5 +382,7 @@ def test_the_changelog_and_the_citation_have_this_version():
 def test_every_test_that_the_accessibility_page_names_is_there():
     page = (ROOT / "book" / "accessibility.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", page))
-    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    )
     assert named and not [name for name in named if f"def {name}(" not in sources]

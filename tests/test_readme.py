@@ -1,4 +1,4 @@
-"""The README's first minute is true: its picture is drawn from a measurement, its example runs, its commands are there."""
+"""The README's first minute is true: its picture is a measurement, its example runs, its commands are there."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_moving_picture_is_drawn_from_the_committed_measurement():
     line, where = provenance.read(moving.NAME)
-    assert moving.TARGET.read_text(encoding="utf-8") == moving.draw(line), "run: python -m tools.moving"
+    assert moving.TARGET.read_text(encoding="utf-8") == moving.draw(line), (
+        "run: python -m tools.moving"
+    )
     assert where["scale"] == "laptop" and line.seed.nunique() == 5
 
 
 def test_the_moving_picture_says_what_its_title_and_its_description_say():
     line, _ = provenance.read(moving.NAME)
     wide = line[line.split == "train"].pivot(index="alpha", columns="seed", values="loss")
-    rise = {name: wide.loc[out] / wide.loc[end] for name, end, out in (("SB", 0.0, -0.125), ("LB", 1.0, 1.125))}
-    assert (rise["LB"] > 10 * rise["SB"]).all(), "a cliff behind LB and a gentle slope behind SB, on every seed"
+    rise = {
+        name: wide.loc[out] / wide.loc[end]
+        for name, end, out in (("SB", 0.0, -0.125), ("LB", 1.0, 1.125))
+    }
+    assert (rise["LB"] > 10 * rise["SB"]).all(), (
+        "a cliff behind LB and a gentle slope behind SB, on every seed"
+    )
     assert wide.loc[[0.0, 1.0]].max().max() < 0.02, "both ends lie near a loss of a few thousandths"
     assert " ".join(README.split()).count(moving.ALT) == 1
 

@@ -30,9 +30,18 @@ def test_a_sound_site_has_no_fault(html):
     [
         (f"git clone https://github.com/{OLD_NAME}", "has the placeholder sharp-minima"),
         ("git clone REPOSITORY_ADDRESS", "has the placeholder REPOSITORY_ADDRESS"),
-        ("https://colab.research.google.com/github/a/b/blob/published/x.ipynb", "opens a/b/published in Colab"),
-        ("https://colab.research.google.com/github/some-one/their-fork/blob/main/x.ipynb", "their-fork/main in Colab"),
-        ('PACKAGE = "https://github.com/a/b/archive/v1.zip"', "installs from https://github.com/a/b"),
+        (
+            "https://colab.research.google.com/github/a/b/blob/published/x.ipynb",
+            "opens a/b/published in Colab",
+        ),
+        (
+            "https://colab.research.google.com/github/some-one/their-fork/blob/main/x.ipynb",
+            "their-fork/main in Colab",
+        ),
+        (
+            'PACKAGE = "https://github.com/a/b/archive/v1.zip"',
+            "installs from https://github.com/a/b",
+        ),
         ("https://github.com/some-one/their-fork-2/archive/v1.zip", "installs from"),
         ("pip install git+https://github.com/a/b", "installs from git+https"),
     ],
@@ -50,7 +59,9 @@ def test_without_an_address_nothing_may_lead_to_a_repository(html):
 
 def test_a_site_that_pages_would_cut_is_found(html):
     (html / ".nojekyll").unlink()
-    assert site.faults(html, HERE) == ["There is no .nojekyll, so Pages would leave out folders with a _."]
+    assert site.faults(html, HERE) == [
+        "There is no .nojekyll, so Pages would leave out folders with a _."
+    ]
 
 
 def test_where_there_is_no_book_one_sentence_says_so(tmp_path):

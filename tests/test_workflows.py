@@ -1,4 +1,4 @@
-"""The files under .github have the form that their reader expects, may do no more than they must, and call what is here."""
+"""The files under .github have their form, may do no more than they must, and call what is here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 SCHEMAS = {
     "github-workflows": WORKFLOWS,
-    "github-issue-forms": sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"),
+    "github-issue-forms": sorted(
+        path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"
+    ),
     "github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],
     "dependabot": [GITHUB / "dependabot.yml"],
     "citation-file-format": [ROOT / "CITATION.cff"],
@@ -31,7 +33,12 @@ def jobs(path: Path) -> dict:
 
 def steps() -> list[tuple[str, dict]]:
     """(file and job, step) of every step of every workflow."""
-    return [(f"{path.name}, {name}", step) for path in WORKFLOWS for name, job in jobs(path).items() for step in job["steps"]]
+    return [
+        (f"{path.name}, {name}", step)
+        for path in WORKFLOWS
+        for name, job in jobs(path).items()
+        for step in job["steps"]
+    ]
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -55,14 +62,25 @@ def test_nothing_in_the_workflows_could_be_abused():
     zizmor = BIN / "zizmor"
     if not zizmor.exists():
         pytest.skip("zizmor is not installed")
-    told = subprocess.run([zizmor, "--offline", "--no-progress", GITHUB], capture_output=True, text=True)
+    told = subprocess.run(
+        [zizmor, "--offline", "--no-progress", GITHUB], capture_output=True, text=True
+    )
     assert told.returncode == 0, told.stdout + told.stderr
 
 
 def test_every_action_is_pinned_by_hash_and_its_version_said():
-    lines = [line.strip() for path in WORKFLOWS for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    lines = [
+        line.strip()
+        for path in WORKFLOWS
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
     assert len(lines) > 10
-    loose = [line for line in lines if not re.fullmatch(r"-? ?uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)]
+    loose = [
+        line
+        for line in lines
+        if not re.fullmatch(r"-? ?uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+    ]
     assert loose == []
     hashes = {line.split("uses: ")[1].split(" #")[0] for line in lines}
     assert len(hashes) == len({name.split("@")[0] for name in hashes}), "one action, one version"
@@ -109,4 +127,6 @@ def test_what_a_person_gives_reaches_no_shell_as_text():
 def test_the_form_for_claims_asks_for_the_doctor():
     form = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / "claim.yml").read_text(encoding="utf-8"))
     doctor = next(part for part in form["body"] if part.get("id") == "doctor")
-    assert doctor["validations"]["required"] and "labsupport doctor" in doctor["attributes"]["label"]
+    assert (
+        doctor["validations"]["required"] and "labsupport doctor" in doctor["attributes"]["label"]
+    )

@@ -57,7 +57,11 @@ class Address:
     def kind(self) -> str:
         """Whose addresses these are: github, gitlab, bitbucket, gitea; empty for a host that is not known."""
         for kind in ("github", "gitlab", "bitbucket"):
-            if self.host == f"{kind}.com" or self.host == f"{kind}.org" or self.host.startswith(f"{kind}."):
+            if (
+                self.host == f"{kind}.com"
+                or self.host == f"{kind}.org"
+                or self.host.startswith(f"{kind}.")
+            ):
                 return kind
         return "gitea" if re.match(r"(codeberg|gitea|forgejo)\.", self.host) else ""
 
@@ -78,10 +82,12 @@ class Address:
             "bitbucket": "{url}/src/{branch}/{file}",
             "gitea": "{url}/src/branch/{branch}/{file}",
         }
-        return forms.get(self.kind, "{url}").format(url=self.url, branch=branch or self.branch, file=file)
+        return forms.get(self.kind, "{url}").format(
+            url=self.url, branch=branch or self.branch, file=file
+        )
 
     def archive(self, ref: str) -> str:
-        """A zip of the sources at a tag or commit, which pip installs without git; empty where the host is not known."""
+        """A zip of the sources at a tag or commit, for pip without git; empty where the host is not known."""
         forms = {
             "github": "{url}/archive/{ref}.zip",
             "gitlab": "{url}/-/archive/{ref}/{name}-{ref}.zip",
@@ -128,7 +134,12 @@ def parse(given: str, branch: str = "main") -> Address | None:
     path = path.strip("/").removesuffix(".git")
     words = path.split("/")
     sound = all(re.fullmatch(r"[\w.~-]+", word) for word in words)
-    if "." not in host or len(words) < 2 or not sound or tuple(w.lower() for w in words) in PLACEHOLDERS:
+    if (
+        "." not in host
+        or len(words) < 2
+        or not sound
+        or tuple(w.lower() for w in words) in PLACEHOLDERS
+    ):
         return None
     return Address(f"https://{host}/{path}", branch)
 
@@ -153,7 +164,9 @@ def branch(root: Path = ROOT) -> str:
     """``BRANCH`` where set, else the remote's main branch, else the one checked out, else ``main``."""
     if given := os.environ.get("BRANCH", "").strip():
         return given
-    main = git("symbolic-ref", "--short", "refs/remotes/origin/HEAD", root=root).removeprefix("origin/")
+    main = git("symbolic-ref", "--short", "refs/remotes/origin/HEAD", root=root).removeprefix(
+        "origin/"
+    )
     here = git("symbolic-ref", "--short", "HEAD", root=root)
     return main or (here if here != PUBLISHED else "") or "main"
 
@@ -169,7 +182,9 @@ def find(root: Path = ROOT) -> Address | None:
     if given:
         found = parse(given, branch(root))
         if found is None:
-            raise SystemExit(f"REPOSITORY is {given!r}, which is no address. Possible: {FORMS}; or none.")
+            raise SystemExit(
+                f"REPOSITORY is {given!r}, which is no address. Possible: {FORMS}; or none."
+            )
         return found
     if not is_clone(root):
         return None
@@ -191,14 +206,20 @@ def pin(root: Path = ROOT) -> str:
 
     A commit that was never pushed has no address yet; the branch is the nearest that has one.
     """
-    pushed = os.environ.get("GITHUB_SHA") or git("branch", "--remotes", "--contains", "HEAD", root=root)
+    pushed = os.environ.get("GITHUB_SHA") or git(
+        "branch", "--remotes", "--contains", "HEAD", root=root
+    )
     return (tag(root) if pushed else "") or branch(root)
 
 
 def text_files(root: Path = ROOT) -> list[Path]:
     """The text files that git tracks, or would track."""
     if not is_clone(root):
-        return [path for path in sorted(root.glob("*.*")) + sorted((root / "book").glob("*.*")) if path.is_file()]
+        return [
+            path
+            for path in sorted(root.glob("*.*")) + sorted((root / "book").glob("*.*"))
+            if path.is_file()
+        ]
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", root=root)
     paths = sorted({root / name for name in listed.split("\0") if name})
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:4096]]
@@ -225,8 +246,14 @@ def sent_elsewhere(root: Path = ROOT) -> dict[str, list[str]]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="do committed files send readers to another repository?")
-    parser.add_argument("--pages", action="store_true", help="print where the rendered book is served, or nothing")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="do committed files send readers to another repository?",
+    )
+    parser.add_argument(
+        "--pages", action="store_true", help="print where the rendered book is served, or nothing"
+    )
     given = parser.parse_args(argv)
     here = find()
     if given.pages:
@@ -235,7 +262,9 @@ def main(argv: list[str] | None = None) -> int:
     if given.check:
         wrong = sent_elsewhere()
         for file, hits in wrong.items():
-            print(f"{file} sends readers to {', '.join(hits)}; leave it to the build, which knows the address.")
+            print(
+                f"{file} sends readers to {', '.join(hits)}; leave it to the build, which knows the address."
+            )
         return int(bool(wrong))
     if here is None:
         print(
@@ -245,7 +274,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     print(f"{here.url}, branch {here.branch}")
     print(f"Rendered book: {here.pages or 'say where in PAGES_URL'}")
-    print(f"Colab: {here.colab('book/') if here.on_colab else 'opens no notebooks from ' + here.host}")
+    print(
+        f"Colab: {here.colab('book/') if here.on_colab else 'opens no notebooks from ' + here.host}"
+    )
     return 0
 
 

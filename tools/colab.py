@@ -45,13 +45,24 @@ class Colab:
 
     def versions(self) -> dict[str, str]:
         """{name: version} of everything that is installed there now."""
-        told = subprocess.run([self.python, "-c", _VERSIONS], check=True, capture_output=True, text=True, env=outside())
-        return {constraints.canonical(name): version for name, version in json.loads(told.stdout).items()}
+        told = subprocess.run(
+            [self.python, "-c", _VERSIONS],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=outside(),
+        )
+        return {
+            constraints.canonical(name): version
+            for name, version in json.loads(told.stdout).items()
+        }
 
     def changed(self) -> dict[str, tuple[str, str | None]]:
         """{name: (before, now)} of the packages that Colab brought and that are not as they were."""
         now = self.versions()
-        return {name: (old, now.get(name)) for name, old in self.brought.items() if now.get(name) != old}
+        return {
+            name: (old, now.get(name)) for name, old in self.brought.items() if now.get(name) != old
+        }
 
 
 def outside(**more: str) -> dict[str, str]:
@@ -74,14 +85,20 @@ def make(home: Path, python: str = sys.executable, *, borrow_torch: bool = False
     subprocess.run([python, "-m", "venv", str(home / "env")], check=True, env=outside())
     there = home / "env" / "bin" / "python"
     pinned = constraints.read(PINS)
-    wanted = [f"{name}=={version}" for name, version in pinned.items() if not (borrow_torch and name in TORCH)]
+    wanted = [
+        f"{name}=={version}"
+        for name, version in pinned.items()
+        if not (borrow_torch and name in TORCH)
+    ]
     pip(there, "install", "--no-compile", *wanted)  # what is imported is compiled then
     if borrow_torch:
         link(sorted(TORCH), home / "borrowed", there)
     kernel = home / "jupyter" / "kernels" / KERNEL
     kernel.mkdir(parents=True)
     argv = [str(there), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"}))
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"})
+    )
     fresh = Colab(there, home / "jupyter", {})
     return Colab(there, home / "jupyter", fresh.versions())
 
@@ -97,7 +114,7 @@ def link(names: list[str], folder: Path, python: Path) -> None:
         for file in distribution.files or []:
             top = file.parts[0]
             if top not in ("..", "__pycache__") and not (folder / top).exists():
-                (folder / top).symlink_to(distribution.locate_file(top))
+                (folder / top).symlink_to(Path(str(distribution.locate_file(top))))
     (site,) = (python.parent.parent / "lib").glob("python*/site-packages")
     (site / "borrowed.pth").write_text(f"{folder}\n", encoding="utf-8")
 
@@ -113,7 +130,14 @@ def wheel(folder: Path) -> Path:
     return next(folder.glob("labsupport-*.whl"))
 
 
-def run(chapter: Path, colab: Colab, package: Path, folder: Path, scale: str = "smoke", store: Path | None = None) -> float:
+def run(
+    chapter: Path,
+    colab: Colab,
+    package: Path,
+    folder: Path,
+    scale: str = "smoke",
+    store: Path | None = None,
+) -> float:
     """Run ``chapter`` in ``folder`` as on a machine of Colab's that was just started; return the seconds it took.
 
     store : where its results are kept; without one, in ``folder``, so that the chapter finds none
@@ -127,7 +151,12 @@ def run(chapter: Path, colab: Colab, package: Path, folder: Path, scale: str = "
     setup.source = setup.source.replace('PACKAGE = ""', f"PACKAGE = {str(package)!r}")
     notebook.metadata.kernelspec = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
     kept = str((store or folder / "store").resolve())
-    set_here = {"JUPYTER_PATH": str(colab.jupyter), "LABSUPPORT_SCALE": scale, "LABSUPPORT_STORE": kept, "TQDM_DISABLE": "1"}
+    set_here = {
+        "JUPYTER_PATH": str(colab.jupyter),
+        "LABSUPPORT_SCALE": scale,
+        "LABSUPPORT_STORE": kept,
+        "TQDM_DISABLE": "1",
+    }
     before = dict(os.environ)
     os.environ.pop("PYTHONPATH", None)
     os.environ.update(set_here)
@@ -147,10 +176,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", help="names of chapters; without any, all")
     pinned = constraints.python_of(PINS)
-    parser.add_argument("--python", default=sys.executable, help=f"the Python to use; Colab has {pinned}")
+    parser.add_argument(
+        "--python", default=sys.executable, help=f"the Python to use; Colab has {pinned}"
+    )
     parser.add_argument("--torch", choices=["installed", "borrowed"], default="installed")
     parser.add_argument("--scale", choices=["smoke", "laptop"], default="smoke")
-    parser.add_argument("--store", type=Path, help="keep the results here, for a release, and let chapters share them")
+    parser.add_argument(
+        "--store",
+        type=Path,
+        help="keep the results here, for a release, and let chapters share them",
+    )
     given = parser.parse_args(argv)
     known = {path.stem: path for path in notebooks.chapters(ROOT / "book")}
     if unknown := sorted(set(given.chapters) - set(known)):

@@ -24,10 +24,28 @@ FOLDER = ROOT / "constraints"
 #: Where Colab's makers publish what its image holds.
 SOURCE = "https://raw.githubusercontent.com/googlecolab/backend-info/main/"
 #: Of some hundreds of packages on Colab: those that a chapter imports, that show its outputs, or that install it.
-ON_COLAB = """
-    filelock ipykernel ipython ipywidgets joblib matplotlib numpy pandas pip platformdirs pooch requests safetensors
-    scipy setuptools torch torchvision tqdm typer widgetsnbextension
-""".split()
+ON_COLAB = [
+    "filelock",
+    "ipykernel",
+    "ipython",
+    "ipywidgets",
+    "joblib",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pip",
+    "platformdirs",
+    "pooch",
+    "requests",
+    "safetensors",
+    "scipy",
+    "setuptools",
+    "torch",
+    "torchvision",
+    "tqdm",
+    "typer",
+    "widgetsnbextension",
+]
 _PINNED = re.compile(r"^([\w.-]+)==([\w.+!]+)$")
 _FETCHED = re.compile(r"^([\w.-]+) @ \S+/[\w.]+?-(\d[\w.]*)(?:%2B|\+|-)\S*\.whl$")
 
@@ -53,15 +71,30 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def bare(requirement: str) -> str:
+    """The name in a requirement.
+
+    >>> bare("jupyter-book>=1.0.4,<2")
+    'jupyter-book'
+    """
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+
+
 def read(path: Path) -> dict[str, str]:
     """{name: version} of a constraints file."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split(";")[0].strip().split("==") for line in lines if "==" in line and not line.startswith("#"))
+    return dict(
+        line.split(";")[0].strip().split("==")
+        for line in lines
+        if "==" in line and not line.startswith("#")
+    )
 
 
 def python_of(path: Path) -> str:
     """The version of Python that a constraints file is for, as its first lines say."""
-    return re.search(r"^# .*\bPython (\d+\.\d+(?:\.\d+)?)", path.read_text(encoding="utf-8"), re.M).group(1)
+    return re.findall(
+        r"^# .*\bPython (\d+\.\d+(?:\.\d+)?)", path.read_text(encoding="utf-8"), re.M
+    )[0]
 
 
 def get(name: str) -> str:
@@ -74,7 +107,10 @@ def colab(freeze: str, python: str, source: str) -> str:
     pinned = versions(freeze, ON_COLAB)
     if lacking := sorted(set(ON_COLAB) - set(pinned)):
         raise SystemExit(f"{source} does not say which {', '.join(lacking)} it holds.")
-    head = f"# What Colab's image holds: Python {python}. Read from {source}.\n# Refreshed by: python -m tools.constraints colab\n"
+    head = (
+        f"# What Colab's image holds: Python {python}. Read from {source}.\n"
+        "# Refreshed by: python -m tools.constraints colab\n"
+    )
     return head + "".join(f"{name}=={version}\n" for name, version in pinned.items())
 
 
@@ -91,13 +127,13 @@ def needs(names: list[str]) -> list[str]:
         except metadata.PackageNotFoundError:
             continue  # a need of another platform
         seen.add(name)
-        left += [re.match(r"[\w.-]+", line).group() for line in wanted if "extra ==" not in line]
+        left += [bare(line) for line in wanted if "extra ==" not in line]
     return sorted(seen)
 
 
 def book() -> str:
     """The text of `constraints/book.txt`: what this environment holds of the package's and the book's needs."""
-    wanted = [re.match(r"[\w.-]+", line).group() for line in environment.wanted("book")]
+    wanted = [bare(line) for line in environment.wanted("book")]
     names = [name for name in needs(wanted) if name != "labsupport"]
     # The libraries that torch brings for one kind of GPU belong to the torch that was chosen.
     kept = [name for name in names if not re.match(r"(nvidia|cuda|triton)", name)]
@@ -112,17 +148,21 @@ def book() -> str:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("which", choices=["colab", "book"])
-    parser.add_argument("--from", dest="freeze", type=Path, help="a file that `pip freeze` wrote on Colab")
+    parser.add_argument(
+        "--from", dest="freeze", type=Path, help="a file that `pip freeze` wrote on Colab"
+    )
     parser.add_argument("--python", help="the version of Python there")
     given = parser.parse_args(argv)
     if given.which == "book":
         text = book()
     elif given.freeze:
         if not given.python:
-            parser.error("--from needs --python too: the version of Python where the file was written")
+            parser.error(
+                "--from needs --python too: the version of Python where the file was written"
+            )
         text = colab(given.freeze.read_text(encoding="utf-8"), given.python, given.freeze.name)
     else:
-        python = re.search(r"^Python (\S+)", get("os-info.txt"), re.M).group(1)
+        python = re.findall(r"^Python (\S+)", get("os-info.txt"), re.M)[0]
         text = colab(get("pip-freeze.txt"), python, f"{SOURCE}pip-freeze.txt")
     path = FOLDER / f"{given.which}.txt"
     path.parent.mkdir(exist_ok=True)

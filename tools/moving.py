@@ -26,10 +26,10 @@ ALPHAS, LOSSES = (-0.5, 1.5), (1e-3, 30.0)
 SB, LB, GREY, INK = "#0b6fa4", "#b3541e", "#8a8a8a", "#222222"
 SECONDS, REST = 14, 3.0  # one round; a rest at either end counts as so many steps
 ALT = (
-    "A moving picture. Five grey curves of the training loss, on a log scale, along the straight line from a network trained "
-    "with small batches to one trained with large ones. Both ends lie near a loss of a few thousandths. A dot walks "
-    "from left to right, with its training loss and test accuracy beside it: behind the small-batch end the curves "
-    "rise slowly, behind the large-batch end they rise like a cliff."
+    "A moving picture. Five grey curves of the training loss, on a log scale, along the straight line from a "
+    "network trained with small batches to one trained with large ones. Both ends lie near a loss of a few "
+    "thousandths. A dot walks from left to right, with its training loss and test accuracy beside it: behind "
+    "the small-batch end the curves rise slowly, behind the large-batch end they rise like a cliff."
 )
 
 
@@ -39,7 +39,9 @@ def measure() -> None:
 
     s = settings.TABLE["laptop"]
     line = experiments.between(s, splits=("train", "test"))
-    provenance.write(NAME, line, provenance.here(network=s.main.network, data=s.main.dataset, seeds=s.seeds))
+    provenance.write(
+        NAME, line, provenance.here(network=s.main.network, data=s.main.dataset, seeds=s.seeds)
+    )
 
 
 def across(alpha: float) -> float:
@@ -57,7 +59,11 @@ def down(loss: float) -> float:
 def stops(line: pd.DataFrame) -> pd.DataFrame:
     """One row a place of the walk: alpha, and the means over seeds of training loss and test accuracy."""
     near = line[line.alpha.between(*ALPHAS)]
-    loss = near[near.split == "train"].groupby("alpha").loss.apply(lambda losses: math.exp(losses.map(math.log).mean()))
+    loss = (
+        near[near.split == "train"]
+        .groupby("alpha")
+        .loss.apply(lambda losses: math.exp(losses.map(math.log).mean()))
+    )
     accuracy = near[near.split == "test"].groupby("alpha").accuracy.mean()
     return pd.DataFrame({"loss": loss, "accuracy": accuracy}).reset_index()
 
@@ -72,8 +78,11 @@ def times(walk: pd.DataFrame) -> list[float]:
 
 
 def text(x: float, y: float, words: str, **more) -> str:
-    style = {"font-size": 14, "fill": INK} | {key.replace("_", "-"): value for key, value in more.items()}
-    return f'<text x="{x:.1f}" y="{y:.1f}" {" ".join(f"{key}={chr(34)}{value}{chr(34)}" for key, value in style.items())}>{words}</text>'
+    style = {"font-size": 14, "fill": INK} | {
+        key.replace("_", "-"): value for key, value in more.items()
+    }
+    said = " ".join(f'{key}="{value}"' for key, value in style.items())
+    return f'<text x="{x:.1f}" y="{y:.1f}" {said}>{words}</text>'
 
 
 def frame() -> Iterator[str]:
@@ -82,18 +91,41 @@ def frame() -> Iterator[str]:
         yield f'<path d="M{LEFT} {down(loss):.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>'
         yield text(LEFT - 8, down(loss) + 5, f"{loss:g}", text_anchor="end")
     for alpha, name, color in ((0, "SB", SB), (1, "LB", LB)):
-        yield f'<path d="M{across(alpha):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="{color}" stroke-dasharray="2 4" stroke-width="2"/>'
-        yield text(across(alpha), HEIGHT - BOTTOM + 20, name, fill=color, text_anchor="middle", font_weight="bold")
-    yield text(20, 30, "Small batches (SB) end on a gentle slope, large ones (LB) beside a cliff", font_size=17, font_weight="bold")
-    yield text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "place on the straight line between the two networks", text_anchor="middle")
-    yield f'<g transform="translate(22 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)">{text(0, 0, "training loss", text_anchor="middle")}</g>'
+        upright = f"M{across(alpha):.1f} {TOP}V{HEIGHT - BOTTOM}"
+        yield f'<path d="{upright}" stroke="{color}" stroke-dasharray="2 4" stroke-width="2"/>'
+        yield text(
+            across(alpha),
+            HEIGHT - BOTTOM + 20,
+            name,
+            fill=color,
+            text_anchor="middle",
+            font_weight="bold",
+        )
+    yield text(
+        20,
+        30,
+        "Small batches (SB) end on a gentle slope, large ones (LB) beside a cliff",
+        font_size=17,
+        font_weight="bold",
+    )
+    yield text(
+        (LEFT + WIDTH - RIGHT) / 2,
+        HEIGHT - 12,
+        "place on the straight line between the two networks",
+        text_anchor="middle",
+    )
+    label = text(0, 0, "training loss", text_anchor="middle")
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    yield f'<g transform="translate(22 {middle:.0f}) rotate(-90)">{label}</g>'
 
 
 def curves(line: pd.DataFrame) -> Iterator[str]:
     """The training loss of each pair of networks."""
     near = line[line.alpha.between(*ALPHAS) & (line.split == "train")]
     for _, one in near.groupby("seed"):
-        points = " ".join(f"{across(a):.1f},{down(v):.1f}" for a, v in zip(one.alpha, one.loss, strict=True))
+        points = " ".join(
+            f"{across(a):.1f},{down(v):.1f}" for a, v in zip(one.alpha, one.loss, strict=True)
+        )
         yield f'<polyline points="{points}" fill="none" stroke="{GREY}" stroke-width="1.6"/>'
 
 
@@ -101,7 +133,10 @@ def motion(walk: pd.DataFrame) -> Iterator[str]:
     """The style sheet that moves the dot and shows one reading at a time."""
     when = times(walk)
     step = 100 / (len(walk) + 2 * REST)
-    leaves = [start + step * REST * (alpha in (0.0, 1.0)) for start, alpha in zip(when, walk.alpha, strict=True)]
+    leaves = [
+        start + step * REST * (alpha in (0.0, 1.0))
+        for start, alpha in zip(when, walk.alpha, strict=True)
+    ]
     steps = []
     for row, start, end in zip(walk.itertuples(), when, leaves, strict=True):
         place = f"transform:translate({across(row.alpha):.1f}px,{down(row.loss):.1f}px)"
@@ -110,9 +145,14 @@ def motion(walk: pd.DataFrame) -> Iterator[str]:
     steps.append(f"100%{{transform:translate({across(last.alpha):.1f}px,{down(last.loss):.1f}px)}}")
     yield f"@keyframes walk{{{''.join(steps)}}}"
     yield f".dot{{animation:walk {SECONDS}s linear infinite}}"
-    half_way = [0.0, *((left + reached) / 2 for left, reached in zip(leaves, when[1:], strict=False)), 100.0]
+    half_way = [
+        0.0,
+        *((left + reached) / 2 for left, reached in zip(leaves, when[1:], strict=False)),
+        100.0,
+    ]
     for number, (start, end) in enumerate(zip(half_way, half_way[1:], strict=False)):
-        yield f"@keyframes r{number}{{0%{{opacity:0}}{start:.2f}%{{opacity:1}}{end:.2f}%{{opacity:0}}100%{{opacity:0}}}}"
+        seen = f"0%{{opacity:0}}{start:.2f}%{{opacity:1}}{end:.2f}%{{opacity:0}}100%{{opacity:0}}"
+        yield f"@keyframes r{number}{{{seen}}}"
         yield f".r{number}{{opacity:0;animation:r{number} {SECONDS}s step-end infinite}}"
     at = walk.loc[walk.alpha == 1.0].iloc[0]
     still = int(walk.index[walk.alpha == 1.0][0])
@@ -137,7 +177,9 @@ def draw(line: pd.DataFrame) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         'font-family="Helvetica, Arial, sans-serif">\n'
         f"<title>{ALT}</title>\n<style>\n" + "\n".join(motion(walk)) + "\n</style>\n"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 

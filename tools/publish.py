@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools import address, notebooks, published
+from tools import notebooks, published
 from tools.address import PUBLISHED, ROOT
 
 NOTICE = """\
@@ -32,18 +32,13 @@ Written by `python -m tools.publish` from {ref}. Do not edit: change the sources
 
 def chapters(place: published.Place, root: Path = ROOT) -> dict[str, str]:
     """{path in the repository: text} of every chapter with this repository's address in it."""
-    if place.address is None:
-        raise SystemExit(
-            "This copy has no address, so its notebooks cannot be published. "
-            "Possible: git remote add origin ADDRESS, or REPOSITORY=ADDRESS."
-        )
-    texts = {}
+    home, texts = place.home, {}
     for path in notebooks.chapters(root / "book"):
         notebook = nbformat.read(path, as_version=4)
         published.set_up(notebook, path.stem, place, alone=published.seconds_alone(path.stem))
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = published.leads_home(cell.source, place.address)
+                cell.source = published.leads_home(cell.source, home)
         texts[f"book/{path.name}"] = nbformat.writes(notebook) + "\n"
     return texts
 
@@ -51,7 +46,13 @@ def chapters(place: published.Place, root: Path = ROOT) -> dict[str, str]:
 def git(*words: str, root: Path, feed: str = "", **more: str) -> str:
     """Run git in ``root``; its answer. Raises SystemExit with git's own words if it refuses."""
     told = subprocess.run(
-        ["git", *words], cwd=root, input=feed, text=True, encoding="utf-8", capture_output=True, env=os.environ | more
+        ["git", *words],
+        cwd=root,
+        input=feed,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        env=os.environ | more,
     )
     if told.returncode:
         raise SystemExit(f"git {' '.join(words[:2])} failed: {told.stderr.strip()}")
@@ -64,7 +65,9 @@ def commit(texts: dict[str, str], message: str, root: Path = ROOT) -> str:
     Uses an index of its own, so that neither the working tree nor what is staged changes.
     """
     who = {"NAME": "published", "EMAIL": "published@localhost"}
-    author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+    author = {
+        f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()
+    }
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         git("read-tree", "HEAD", root=root, **index)
@@ -79,20 +82,29 @@ def commit(texts: dict[str, str], message: str, root: Path = ROOT) -> str:
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--push", action="store_true", help="push the branch to the remote `origin`")
-    parser.add_argument("--minima", type=Path, help="the minima of a release, which the setup cells are to fetch")
+    parser.add_argument(
+        "--push", action="store_true", help="push the branch to the remote `origin`"
+    )
+    parser.add_argument(
+        "--minima", type=Path, help="the minima of a release, which the setup cells are to fetch"
+    )
     given = parser.parse_args(argv)
     place = published.Place.here(root)
+    here = place.home
     if given.minima:
         place = published.with_minima(place, given.minima)
     texts = chapters(place, root)
-    notice = NOTICE.format(name=place.address.name, ref=place.ref, url=place.address.url)
+    notice = NOTICE.format(name=here.name, ref=place.ref, url=here.url)
     texts["PUBLISHED.md"] = notice
     made = commit(texts, f"The notebooks of {place.ref}, as Colab opens them", root)
-    print(json.dumps({"branch": PUBLISHED, "commit": made, "from": place.ref, "notebooks": len(texts) - 1}))
+    print(
+        json.dumps(
+            {"branch": PUBLISHED, "commit": made, "from": place.ref, "notebooks": len(texts) - 1}
+        )
+    )
     if given.push:
         git("push", "--force", "origin", f"refs/heads/{PUBLISHED}", root=root)
-        print(f"Pushed. For example: {place.address.colab('book/02-generalization-gap.ipynb')}")
+        print(f"Pushed. For example: {here.colab('book/02-generalization-gap.ipynb')}")
     return 0
 
 

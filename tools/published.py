@@ -43,6 +43,16 @@ class Place:
         return cls(found, addresses.pin(root) if found else "")
 
     @property
+    def home(self) -> Address:
+        """The address. Raises SystemExit where there is none, since what is published must lead somewhere."""
+        if self.address is None:
+            raise SystemExit(
+                "This copy has no address, so its notebooks cannot be published. "
+                "Possible: git remote add origin ADDRESS, or REPOSITORY=ADDRESS."
+            )
+        return self.address
+
+    @property
     def package(self) -> str:
         """What pip installs the package from; empty where that is not known."""
         return self.address.archive(self.ref) if self.address and self.ref else ""
@@ -84,7 +94,7 @@ def set_up(notebook, name: str, place: Place, alone: float | None = None) -> Non
         title = notebook.cells[0]
         title.source = title.source.replace(notebooks.RUN_IT, f"{colab} · {notebooks.RUN_IT}", 1)
     if alone is not None:
-        said = f"*Opened alone, where no other chapter has run, it takes about {duration(alone)} (measured on two CPU cores).*"
+        said = f"*Opened alone, it takes about {duration(alone)} (measured on two CPU cores).*"
         notebook.cells[0].source += f"\n\n{said}"
 
 
@@ -136,9 +146,13 @@ def configure(text: str, place: Place, base: str = "") -> str:
     if here and here.kind in ("github", "gitlab", "bitbucket"):
         config["repository"] = {"url": here.url, "branch": here.branch, "path_to_book": ""}
         html["use_repository_button"] = html["use_edit_page_button"] = True
-        html["use_issues_button"] = here.kind != "bitbucket"  # the theme knows no form for its issues
+        html["use_issues_button"] = (
+            here.kind != "bitbucket"
+        )  # the theme knows no form for its issues
     elif here:
-        html["extra_footer"] = html.get("extra_footer", "") + f'<p>Sources: <a href="{here.url}">{here.url}</a></p>\n'
+        html["extra_footer"] = (
+            html.get("extra_footer", "") + f'<p>Sources: <a href="{here.url}">{here.url}</a></p>\n'
+        )
     if here and here.on_colab:
         config["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
     if base:

@@ -29,7 +29,7 @@ LARGEST_ENTRY = 20_000_000
 def version(root: Path = ROOT) -> str:
     """The package's version, as its source says it."""
     source = (root / "labsupport" / "__init__.py").read_text(encoding="utf-8")
-    return re.search(r'^__version__ = "(.+)"', source, re.M).group(1)
+    return re.findall(r'^__version__ = "(.+)"', source, re.M)[0]
 
 
 def notes(text: str, of: str) -> str:
@@ -44,9 +44,9 @@ def notes(text: str, of: str) -> str:
     return found.group(1).strip()
 
 
-def notebooks_zip(target: Path, place: published.Place, root: Path = ROOT) -> None:
-    """The chapters with the address in them, in one zip."""
-    name = f"{place.address.name}-notebooks"
+def notebooks_zip(target: Path, name: str, place: published.Place, root: Path) -> None:
+    """The chapters with the address in them, in one zip, in a folder ``name``-notebooks."""
+    name = f"{name}-notebooks"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
         for path, text in publish.chapters(place, root).items():
             file.writestr(f"{name}/{Path(path).name}", text)
@@ -68,10 +68,7 @@ def gather(
     target: Path, place: published.Place, store: Path | None = None, root: Path = ROOT
 ) -> None:
     """Fill ``target`` anew with everything that a release of this tree attaches."""
-    if place.address is None:
-        raise SystemExit(
-            "This copy has no address, so its notebooks would lead nowhere: git remote add origin ADDRESS."
-        )
+    home = place.home  # nothing is made without an address
     fresh(target)
     (target / "notes.md").write_text(
         notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version(root)) + "\n"
@@ -84,7 +81,7 @@ def gather(
     with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
         wheel = colab.wheel(Path(folder))
         shutil.copy2(wheel, target / wheel.name)
-    notebooks_zip(target / "notebooks.zip", place, root)
+    notebooks_zip(target / "notebooks.zip", home.name, place, root)
     book = root / "_build" / "book.pdf"
     if book.is_file():
         shutil.copy2(book, target / "book.pdf")

@@ -61,7 +61,7 @@ def measure(jobs: int, scale: str) -> dict:
 
 def measure_alone(scale: str) -> dict[str, float]:
     """Seconds of each chapter, run by itself from an empty run store of its own."""
-    seconds = {}
+    seconds: dict[str, float] = {}
     for path in execute.copy_book(BUILD / "src"):
         times = BUILD / "run-times.json"
         if execute.run_these([path], 1, scale, cold=True, times=times):
@@ -122,6 +122,7 @@ def section(entry: dict) -> str:
         )
     first, second = entry["wall_seconds"]
     extra = " opened alone |" if alone else ""
+    versions = f"Python {p['python']} and torch {p['torch']}, at commit {p['commit']}"
     said = (
         "\nOpened alone means from an empty run store, as on Colab, where no other chapter has run before.\n"
         if alone
@@ -134,8 +135,7 @@ def section(entry: dict) -> str:
             f"|---|---:|---:|{'---:|' if alone else ''}",
             *rows,
             f"| **the whole book, by the clock** | **{first:.0f} s** | **{second:.0f} s** |{' |' if alone else ''}",
-            f"{said}\nMeasured {p['date']} with Python {p['python']} and torch {p['torch']}, "
-            f"at commit {p['commit']}.\n",
+            f"{said}\nMeasured {p['date']} with {versions}.\n",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Install the package's wheel beside one torch, import every module, run chapters at smoke scale, and say what happened.
+"""Install the package's wheel beside one torch, import every module, run chapters at smoke scale: what happens?
 
     python3.13 -m tools.versions --torch 2.11
     python3 -m tools.versions --torch newest --chapters 01-minibatch-sgd --record
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -61,7 +60,12 @@ def outside(**more: str) -> dict[str, str]:
 def tell(command: list, folder: Path, **more: str) -> str:
     """What a command prints. Raises RuntimeError with its last lines if it fails."""
     told = subprocess.run(
-        [str(word) for word in command], cwd=folder, capture_output=True, text=True, encoding="utf-8", env=outside(**more)
+        [str(word) for word in command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=outside(**more),
     )
     if told.returncode:
         last = "\n".join((told.stderr or told.stdout).strip().splitlines()[-12:])
@@ -82,8 +86,14 @@ def install(folder: Path, torch: str) -> Path:
 
 
 def attempt(torch: str, chapters: list[str]) -> dict:
-    """One row: what was installed, what was imported, which chapters ran; or what failed, in the words it failed with."""
-    row = {"python": platform.python_version(), "system": platform.system(), "asked": torch, "ran": [], "failed": ""}
+    """One row: what was installed and imported, which chapters ran; or what failed, in its own words."""
+    row: dict = {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "asked": torch,
+        "ran": [],
+        "failed": "",
+    }
     with tempfile.TemporaryDirectory(prefix="versions-") as name:
         folder = Path(name)
         try:
@@ -91,7 +101,11 @@ def attempt(torch: str, chapters: list[str]) -> dict:
             row |= json.loads(tell([python, "-c", _IMPORT], folder))
             for chapter in chapters:
                 start = time.perf_counter()
-                settings = {"LABSUPPORT_SCALE": "smoke", "LABSUPPORT_STORE": str(folder / "store"), "TQDM_DISABLE": "1"}
+                settings = {
+                    "LABSUPPORT_SCALE": "smoke",
+                    "LABSUPPORT_STORE": str(folder / "store"),
+                    "TQDM_DISABLE": "1",
+                }
                 tell([python, "-c", _RUN, ROOT / "book" / f"{chapter}.ipynb"], folder, **settings)
                 row["ran"].append([chapter, round(time.perf_counter() - start)])
         except RuntimeError as error:
@@ -104,7 +118,11 @@ def line(row: dict) -> str:
     versions = row.get("versions", {})
     shown = [versions.get(name, "") for name in SHOWN]
     ran = ", ".join(chapter[:2] for chapter, _ in row["ran"]) or "none"
-    result = row["failed"].splitlines()[-1][:90] if row["failed"] else f"{row.get('modules', 0)} modules, chapters {ran}"
+    result = (
+        row["failed"].splitlines()[-1][:90]
+        if row["failed"]
+        else f"{row.get('modules', 0)} modules, chapters {ran}"
+    )
     return f"| {row['system']} | {row['python']} | {' | '.join(shown)} | {result} | {time.strftime('%Y-%m-%d')} |\n"
 
 
@@ -113,7 +131,7 @@ def record(row: dict, page: Path = PAGE) -> None:
     before, rest = page.read_text(encoding="utf-8").split(START)
     table, after = rest.split(END, 1)
     new = line(row)
-    same = re.match(r"\|[^|]*\|[^|]*\|[^|]*\|", new).group()
+    same = "|".join(new.split("|")[:4]) + "|"
     lines = [old for old in table.splitlines(keepends=True) if not old.startswith(same)]
     head, body = lines[:2], sorted([*lines[2:], new])
     page.write_text(before + START + "".join([*head, *body]) + END + after, encoding="utf-8")
@@ -121,9 +139,15 @@ def record(row: dict, page: Path = PAGE) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", default="newest", help="`newest`, or the beginning of a version: 2.6")
-    parser.add_argument("--chapters", nargs="*", default=["01-minibatch-sgd"], help="chapters to run at smoke scale")
-    parser.add_argument("--record", action="store_true", help="put the row into constraints/README.md")
+    parser.add_argument(
+        "--torch", default="newest", help="`newest`, or the beginning of a version: 2.6"
+    )
+    parser.add_argument(
+        "--chapters", nargs="*", default=["01-minibatch-sgd"], help="chapters to run at smoke scale"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="put the row into constraints/README.md"
+    )
     given = parser.parse_args(argv)
     row = attempt(given.torch, given.chapters)
     print(line(row), end="")

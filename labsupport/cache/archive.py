@@ -1,7 +1,7 @@
 """Stored results in one file, so that a machine that was just started need not train what others trained.
 
-An archive is a zip of the store's entries (`.npz`, in which nothing can run) and a list of their SHA-256. It is fetched by
-an address and the SHA-256 of the whole; a reader's own results are never replaced.
+An archive is a zip of the store's entries (`.npz`, in which nothing can run) and a list of their SHA-256.
+It is fetched by an address and the SHA-256 of the whole; a reader's own results are never replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ def pack(archive: Path, folder: Path | None = None, largest: int | None = None) 
     Raises Refused if there is nothing to pack.
     """
     folder = folder or environment.store_folder()
-    paths = sorted(path for path in Path(folder).glob("*.npz") if path.is_file() and _ENTRY.fullmatch(path.name))
+    paths = sorted(
+        path
+        for path in Path(folder).glob("*.npz")
+        if path.is_file() and _ENTRY.fullmatch(path.name)
+    )
     kept = [path for path in paths if largest is None or path.stat().st_size <= largest]
     if not kept:
         raise Refused(f"There are no stored results in {folder}. Run a chapter first.")
@@ -69,7 +73,8 @@ def unpack(content: bytes, sha256: str, folder: Path | None = None) -> int:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise Refused(f"the archive cannot be read ({error})") from error
     listed = entries.pop(LIST, b"").decode("utf-8", "replace").split("\n")
-    sums = dict(reversed(line.split("  ", 1)) for line in listed if "  " in line)
+    pairs = [line.split("  ", 1) for line in listed if "  " in line]
+    sums = {name: value for value, name in pairs}
     for name, entry in entries.items():
         if not _ENTRY.fullmatch(name):
             raise Refused(f"the archive holds {name!r}, which is no stored result")

@@ -11,7 +11,9 @@ def contrast(one: str, other: str) -> float:
 
     def light(color: str) -> float:
         parts = [int(part) / 255 for part in color.split("(")[1].split(")")[0].split(",")[:3]]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     high, low = sorted((light(one), light(other)), reverse=True)
@@ -38,7 +40,8 @@ def test_a_slider_is_seen_in_forced_colors(html, browser):
     page.wait_for_selector(".noUi-target")
     for part in (".noUi-target", ".noUi-handle"):
         border = page.evaluate(
-            "(part) => { const s = getComputedStyle(document.querySelector(part)); return [s.borderTopWidth, s.borderTopStyle]; }",
+            "(part) => [getComputedStyle(document.querySelector(part))].flatMap("
+            "s => [s.borderTopWidth, s.borderTopStyle])",
             part,
         )
         assert border == ["2px", "solid"], part
