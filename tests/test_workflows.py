@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -122,6 +123,14 @@ def test_steps_call_what_can_be_run_here():
 def test_what_a_person_gives_reaches_no_shell_as_text():
     for where, step in steps():
         assert "${{" not in step.get("run", ""), f"{where}: pass it through env"
+
+
+def test_the_development_container_sets_up_with_a_command_that_is_here():
+    container = json.loads(
+        (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    )
+    assert container["onCreateCommand"].endswith("make environment")
+    assert container["containerEnv"] == {"TORCH": "cpu"}
 
 
 def test_the_form_for_claims_asks_for_the_doctor():
