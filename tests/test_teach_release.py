@@ -185,7 +185,7 @@ def test_neither_the_secret_nor_another_student_is_in_what_is_handed_out(for_two
 
 
 def test_gradescope_gives_a_submission_its_students_seed(for_two):
-    config = {"seeds": autograder.seeds(for_two)}
+    config = {"seeds": autograder.seeds(for_two.seeds)}
     assert "anna" not in json.dumps(config)
     bo = for_two.students[1]
     for user in ({"email": "BO@x.edu"}, {"email": "other@y.org", "sid": "bo"}):

@@ -18,14 +18,10 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labsupport.teach import roster
 from labsupport.teach.needs import need
 from labsupport.teach.source import Assignment
-
-if TYPE_CHECKING:
-    from labsupport.teach.release import Release
 
 _PLUGIN = "labsupport.teach.gradescope.OwnSeed"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -36,17 +32,19 @@ def hashed(text: str) -> str:
     return hashlib.sha256(roster.plain(text).encode()).hexdigest()[:20]
 
 
-def seeds(release: Release) -> dict[str, int]:
+def seeds(of_students: list[tuple[roster.Student, int]]) -> dict[str, int]:
     """{hashed email or id: seed} of every student."""
     found = {}
-    for student in release.students:
+    for student, seed in of_students:
         for key in (student.id, student.email):
             if key:
-                found[hashed(key)] = release.seed_of(student)
+                found[hashed(key)] = seed
     return found
 
 
-def write(assignment: Assignment, release: Release, path: Path) -> None:
+def write(
+    assignment: Assignment, of_students: list[tuple[roster.Student, int]], path: Path
+) -> None:
     """Let otter make the zip, and check with it that the solution passes.
 
     Raises
@@ -60,7 +58,7 @@ def write(assignment: Assignment, release: Release, path: Path) -> None:
         shutil.copytree(
             assignment.folder, work, ignore=shutil.ignore_patterns("__pycache__", "mistakes.yaml")
         )
-        _configure(work / "assignment.ipynb", release)
+        _configure(work / "assignment.ipynb", seeds(of_students))
         (work / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
         words = [sys.executable, "-m", "otter", "assign", "--no-pdfs", "assignment.ipynb", "made"]
         surroundings = os.environ | {
@@ -94,7 +92,7 @@ def requirements() -> list[str]:
     return [*plain, "PyYAML", "nbformat"]
 
 
-def _configure(path: Path, release: Release) -> None:
+def _configure(path: Path, known: dict[str, int]) -> None:
     """Add the requirements and, with a roster, the plugin to the notebook's own configuration; take its name out."""
     nbformat = need("nbformat")
     notebook = nbformat.read(path, as_version=4)
@@ -103,6 +101,6 @@ def _configure(path: Path, release: Release) -> None:
             # with a name otter would refuse notebooks whose metadata a front end has dropped
             lines = [line for line in cell.source.split("\n") if not line.startswith("name:")]
             cell.source = "\n".join([*lines, "requirements: requirements.txt", ""])
-            if release.students:
-                cell.source += f"plugins: {json.dumps([{_PLUGIN: {'seeds': seeds(release)}}])}\n"
+            if known:
+                cell.source += f"plugins: {json.dumps([{_PLUGIN: {'seeds': known}}])}\n"
     nbformat.write(notebook, path)

@@ -46,6 +46,11 @@ class Release:
     def seed_of(self, student: Student) -> int:
         return roster.seed_of(student.id, self.assignment, self.secret)
 
+    @property
+    def seeds(self) -> list[tuple[Student, int]]:
+        """Every student with their seed."""
+        return [(student, self.seed_of(student)) for student in self.students]
+
 
 def identity(digest: str, secret: str) -> str:
     """Twelve letters that name a release: of the same assignment and secret always the same."""
@@ -112,7 +117,7 @@ def make(
         _instructors_part(building / "instructor", assignment, made)
         questions.write(assignment, building / "student" / assignment.name, browser=paper, say=say)
         if with_autograder:
-            autograder.write(assignment, made, building / "instructor" / "autograder.zip")
+            autograder.write(assignment, made.seeds, building / "instructor" / "autograder.zip")
         building.chmod(0o755)
         if out.exists():
             out.rmdir()
