@@ -15,8 +15,15 @@ from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
 
-#: Epochs after which the sweep records: evenly spaced where the axis is logarithmic, 1, 2, 3, 4, 6, 8, 11, 16 and so on.
-RECORDED = tuple(sorted({round(2 ** (half / 2)) for half in range(21)}))
+
+def recorded(epochs: int) -> tuple[int, ...]:
+    """Epochs after which the sweep records, evenly spaced on a logarithmic axis.
+
+    >>> recorded(20)
+    (1, 2, 3, 4, 6, 8, 11, 16)
+    """
+    spaced = {round(2 ** (half / 2)) for half in range(21)}
+    return tuple(sorted(epoch for epoch in spaced if epoch <= epochs))
 
 
 def generalization_gap(s: Settings) -> pd.DataFrame:
@@ -44,8 +51,12 @@ def sweep_recipe(s: Settings, batch_size: int) -> Recipe:
 def sweep_runs(s: Settings) -> dict[str, Runs]:
     """One training per batch size of the scale, named by it, from the same starts; SB and LB are those of `minima`."""
     known = {str(run.recipe.batch_size): run for run in minima(s).values()}
-    others = {str(size): sweep_recipe(s, size) for size in s.batch_sizes if str(size) not in known}
-    known |= sweep.run(s.main, others, s.seeds, records=RECORDED)
+    jobs = {}
+    for size in s.batch_sizes:
+        if str(size) not in known:
+            recipe = sweep_recipe(s, size)
+            jobs[str(size)] = (s.main, recipe, tuple(range(s.seeds)), (), None, recorded(recipe.epochs))
+    known |= sweep.each(sweep.trained, jobs)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 
 
