@@ -140,7 +140,7 @@ def book() -> str:
     here = ".".join(map(str, sys.version_info[:2]))
     lines = [f"{name}=={metadata.version(name).split('+')[0]}\n" for name in kept]
     return (
-        f"# What the book was last built with: Python {here}, every chapter run, no warning.\n"
+        f"# What the book was last built with: Python {here}.\n"
         "# Refreshed by: python -m tools.constraints book\n" + "".join(lines)
     )
 

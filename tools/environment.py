@@ -49,8 +49,8 @@ def torch_source() -> list[str]:
         )
     if not asked and sys.platform == "linux" and not shutil.which("nvidia-smi"):
         print(
-            "This machine shows no NVIDIA GPU. With TORCH=cpu, as in `make TORCH=cpu book`, torch takes a fifth of the "
-            "download and of the disk.",
+            "This machine shows no NVIDIA GPU. With TORCH=cpu, as in `make TORCH=cpu book`, torch comes without "
+            "several gigabytes of libraries for one.",
             file=sys.stderr,
             flush=True,
         )
