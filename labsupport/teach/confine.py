@@ -193,14 +193,11 @@ def watch(child: int, report: int, memory_bytes: int, trusted: bool) -> None:
     grader.register(report, select.POLLERR | select.POLLHUP)
     why = ""
     while status is None and not why:
-        peak = max(peak, held_bytes(child if trusted else None))
-        if peak > memory_bytes:
-            peak = (
-                held
-                if (held := shared_out_bytes(child if trusted else None)) < memory_bytes
-                else peak
-            )
-            why = "memory" if peak > memory_bytes else ""
+        held = held_bytes(child if trusted else None)
+        if held > memory_bytes:  # perhaps only because shared pages count for each process
+            held = shared_out_bytes(child if trusted else None)
+            why = "memory" if held > memory_bytes else ""
+        peak = max(peak, held)
         if grader.poll(0):
             why = "the grader is gone"
         status = _reaped(child)
