@@ -326,8 +326,9 @@ def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(
         stdout=subprocess.DEVNULL,
         env=os.environ | {"TMPDIR": str(tmp_path)},
     )
-    deadline = time.monotonic() + 120
-    while len(list((tmp_path / "g.records").glob("*.json"))) < 2 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 300
+    records = tmp_path / "g.records"
+    while not list(records.glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.5)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
@@ -336,8 +337,10 @@ def test_a_grader_that_is_killed_leaves_no_process_behind_and_loses_no_grade(
         time.sleep(0.2)
     assert alive == []
     (few / "kim.ipynb").unlink()
+    kept = len(list(records.glob("*.json")))
+    assert 1 <= kept <= 2, "what was graded before the kill is there, the one that sleeps is not"
     said = grade(folder / "hw04", few, "--out", tmp_path / "g.csv", "--jobs", 1)
-    assert "2 submissions" in said and " of 2  " not in said
+    assert "2 submissions" in said and said.count(" of 2  ") == 2 - kept
 
 
 def test_trusted_submissions_are_graded_without_namespaces(class_of_thirty, tmp_path, monkeypatch):
