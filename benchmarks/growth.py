@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 
@@ -65,6 +66,46 @@ def table() -> pd.DataFrame:
             at = n if panel == "n" else samples
             rows += [(panel, "one step of the search", at, searched), (panel, "the loss and its gradient", at, alone)]
     return pd.DataFrame(rows, columns=["panel", "curve", "x", "milliseconds"])
+
+
+#: Their makers' rates for float32 products, in operations a second, and their memories, in bytes.
+GPUS = {"a T4": (8.1e12, 16e9), "an H100": (67e12, 80e9)}
+#: Bytes that a sample of 40 numbers and a label takes; and a parameter, in a dozen vectors of a training and a search.
+A_SAMPLE, A_PARAMETER = 168, 48
+#: One seed of the chapters' small-batch recipe, and one search of its sharpness in evaluations.
+EPOCHS, BATCH, SAMPLES, EVALUATIONS = 80, 32, 4_000, 50
+
+
+def hour(found: pd.DataFrame, core_rate: float) -> pd.DataFrame:
+    """How many seeds, samples and parameters fit in an hour, from `table`: question, machine, answer, measured.
+
+    A seed is trained by small batches for the chapters' number of epochs, and its sharpness is searched once. One process a
+    core, each as fast as if alone. A step grows with the samples and the parameters as an evaluation does: in a straight
+    line beyond the largest measured. ``core_rate`` is one core's, in operations a second.
+    """
+    steps = found[(found.panel == "S") & (found.curve == "batches of 32")].set_index("x").milliseconds
+    step = steps[5] / 5
+    search = found[found.curve == "one step of the search"].sort_values("x")
+    by_n, by_samples = (search[search.panel == panel].set_index("x").milliseconds for panel in "nN")
+    evaluation_of_f0 = by_samples[SAMPLES]
+    seed = step * EPOCHS * SAMPLES / BATCH + evaluation_of_f0 * EVALUATIONS  # milliseconds
+    a_sample = seed / SAMPLES
+    (small, large), (quick, slow) = by_n.index[-2:], by_n.iloc[-2:]
+    a_parameter = seed / evaluation_of_f0 * (slow - quick) / (large - small)
+    rows = []
+    for machine, (processes, speed, memory, measured) in _machines(core_rate).items():
+        budget = 3_600_000 * speed
+        rows += [("seeds of F0 on 4,000 samples", machine, processes * budget / seed, measured),
+                 ("samples for one seed of F0 a process", machine, min(budget / a_sample, memory / A_SAMPLE), measured),
+                 ("parameters for one seed on 4,000 samples a process", machine,
+                  min(budget / a_parameter, memory / A_PARAMETER), measured)]
+    return pd.DataFrame(rows, columns=["question", "machine", "answer", "measured"])
+
+
+def _machines(core_rate: float) -> dict[str, tuple[int, float, float, bool]]:
+    """{name: (processes, speed of each against one core of ours, memory in bytes, whether that is measured)}"""
+    found = {"2 cores": (2, 1.0, math.inf, True), "16 cores": (16, 1.0, math.inf, False)}
+    return found | {name: (1, rate / core_rate, memory, False) for name, (rate, memory) in GPUS.items()}
 
 
 def draw(found: pd.DataFrame, title: str):

@@ -11,6 +11,8 @@ from benchmarks import growth
 from labsupport import provenance
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
+#: The rate of the table is that of so many cores.
+CORES = 2
 KINDS = {"cpu": "A processor", "cuda": "A GPU"}
 
 HEAD = """\
@@ -33,7 +35,11 @@ multiplies two large matrices with all its cores. A step that reaches 100 percen
 reaches 50 percent can at most double. *Possible* is the ratio that would be reached at 100 percent. F0 is so small that
 each of its models is computed by a single thread: on two cores, one model alone cannot pass 50 percent.
 
-Nothing on this page is typed by hand. `make bench` measures and writes it.
+*JAX* is written as its users write it: `jit` over `vmap` over `scan`, compiled before the clock runs. A row against it
+fails if equal batches do not give equal losses.
+
+Nothing on this page is typed by hand. `make bench` measures and writes it; `python -m benchmarks --rows NAME` measures
+one row again.
 """
 ALT = ("Four panels with logarithmic axes. Top: milliseconds of a training step against the number of seeds and against the "
        "batch size; the curves start flat and bend upwards. Bottom: milliseconds of one evaluation of the sharpness search "
@@ -70,12 +76,50 @@ def section(kind: str) -> str:
     if len(missed):
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())
         text.append(f"\nBelow what was asked for: {named}.")
+    text += ["", "**Who is faster at what.**", "", verdict(rows)]
     if (growing := committed(f"growth-{kind}")) is not None:
         name = f"growth-{kind}.png"
         growth.draw(growing[0], f"Cost on {growing[1]['machine']}").savefig(BOOK / "_static" / name, dpi=110)
         text += ["", f"![{ALT}](_static/{name})", "",
                  f"*How the cost grows. Measured {growing[1]['date']} at commit {growing[1]['commit']}.*"]
+        rate = about.get("peak_gflops", {}).get("float32")
+        if kind == "cpu" and rate:
+            text += ["", "**What fits in an hour.** Computed from the figure's numbers, for a seed of the chapters' small-batch "
+                     "recipe and one search of its sharpness, in one process a core. Two cores are measured; 16 cores are "
+                     "taken as eight times as much. A T4 and an H100 are estimates by their makers' rates for float32 "
+                     "products, and by what their memories hold; far too high for a network as small as F0.", "", fits(growing[0], 1e9 * rate / CORES)]
     return "\n".join(text) + "\n"
+
+
+def verdict(rows: pd.DataFrame) -> str:
+    """Who is faster at what, in words: by the median, and open where the range holds 1."""
+    said = []
+    for peer, some in rows.groupby("against", sort=False):
+        ours = [row.what for row in some.itertuples() if row.low > 1]
+        theirs = [row.what for row in some.itertuples() if row.high < 1]
+        level = [row.what for row in some.itertuples() if row.low <= 1 <= row.high]
+        parts = []
+        if ours:
+            parts.append(f"ours is faster in every pair: {'; '.join(ours)}")
+        if theirs:
+            parts.append(f"it is faster in every pair: {'; '.join(theirs)}")
+        if level:
+            parts.append(f"now one, now the other: {'; '.join(level)}")
+        said.append(f"- **{peer}**. {'. '.join(part[0].upper() + part[1:] for part in parts)}.")
+    return "\n".join(said)
+
+
+def fits(found: pd.DataFrame, core_rate: float) -> str:
+    """What fits in an hour, as a table in Markdown, two digits."""
+    wide = growth.hour(found, core_rate).pivot_table("answer", "question", "machine", sort=False)
+    lines = ["| in an hour | " + " | ".join(wide.columns) + " |", "|---|" + "---:|" * len(wide.columns)]
+    for question, row in wide.iterrows():
+        lines.append(f"| {question} | " + " | ".join(f"{_two_digits(value):,}" for value in row) + " |")
+    return "\n".join(lines)
+
+
+def _two_digits(value: float) -> int:
+    return int(float(f"{value:.2g}"))
 
 
 def write() -> Path:

@@ -1,4 +1,4 @@
-"""The programs a user would otherwise write: loops over modules and data loaders, SciPy over a module, curvlinops."""
+"""The programs a user would otherwise write: loops over modules and data loaders, SciPy over a module, curvlinops, PyHessian."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import ToTensor
 
+from benchmarks import residual
 from labsupport import networks
 from labsupport.data import Dataset
 from labsupport.recipe import Recipe
@@ -32,7 +33,7 @@ class Pictures(TorchDataset):
         return self.transform(Image.fromarray(np.squeeze(self.pixels[index]))), self.labels[index]
 
 
-def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False) -> list[nn.Module]:
+def train(network: str | nn.Module, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False) -> list[nn.Module]:
     """Train seed after seed for ``recipe.epochs``; ``tuned`` adds workers, pinned memory and the fused optimizer."""
     where = dataset.device
     images = dataset.x_train.dim() == 4
@@ -41,7 +42,7 @@ def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: 
     modules = []
     for seed in range(seeds):
         torch.manual_seed(seed)
-        module = networks.build(network, num_classes=dataset.num_classes).to(where)
+        module = residual.make(network, dataset).to(where)
         optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate, **({"fused": True} if tuned else {}))
         loader = DataLoader(samples, batch_size=recipe.batch_size, shuffle=True, **more)
         for _ in range(recipe.epochs):
@@ -54,14 +55,14 @@ def train(network: str, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: 
     return modules
 
 
-def module_at(network: str, x: torch.Tensor, dataset: Dataset) -> nn.Module:
-    """The network as a module with parameters x (n,), on the data's device."""
-    module = networks.build(network, num_classes=dataset.num_classes).to(dataset.device)
+def module_at(network: str | nn.Module, x: torch.Tensor, dataset: Dataset) -> nn.Module:
+    """The network as a module with parameters x (n,), on the data's device; batch norm by the batch's own statistics."""
+    module = residual.make(network, dataset).to(dataset.device)
     vector_to_parameters(x.to(dataset.device), module.parameters())
     return module
 
 
-def sharpness(network: str, x: torch.Tensor, dataset: Dataset, *, epsilon: float = 1e-3, iterations: int = 10,
+def sharpness(network: str | nn.Module, x: torch.Tensor, dataset: Dataset, *, epsilon: float = 1e-3, iterations: int = 10,
               chunk: int = 5000) -> tuple[float, int]:
     """Metric 2.1 as one would write it first: L-BFGS-B from SciPy, every evaluation through a module and back to the host.
 
@@ -101,3 +102,14 @@ def top_eigenvalue(network: str, x: torch.Tensor, dataset: Dataset, *, chunk: in
                                      check_deterministic=False)
     first = np.random.default_rng(0).standard_normal(len(x))
     return float(eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3, v0=first, return_eigenvectors=False)[0])
+
+
+def top_eigenvalue_by_pyhessian(network: str, x: torch.Tensor, dataset: Dataset) -> float:
+    """The Hessian's eigenvalue of largest size with PyHessian's power iteration, to a relative 1e-3, all samples in a batch."""
+    from pyhessian import hessian
+
+    module = module_at(network, x, dataset)
+    batch = (dataset.x_train, dataset.y_train)
+    torch.manual_seed(0)
+    found = hessian(module, nn.CrossEntropyLoss(), data=batch, cuda=dataset.device.type == "cuda")
+    return float(found.eigenvalues(maxIter=500, tol=1e-3, top_n=1)[0][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,43 +11,47 @@ from dataclasses import dataclass
 import torch
 from joblib import Parallel, delayed
 
-from benchmarks import limits, plain
+from benchmarks import limits, plain, residual, with_jax
 from benchmarks.pairs import Ratio, compare
 from labsupport import curvature, data, device, networks, sweep, training
+from labsupport.engine import threads
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.sharpness import sharpness
 from labsupport.training import precision
-
-#: A row whose pairs take less than this together gets more of them.
-SECONDS = 30.0
-
+from labsupport.training.step import Stepper
 
 @dataclass(frozen=True)
 class Arms:
     """What a row runs: ``baseline`` and ``ours``; how many floating-point operations ``ours`` needs (0: not counted), in
-    which ``precision``; and ``quality``, which raises AssertionError where ours is faster but worse."""
+    which ``precision``; ``quality``, which raises AssertionError where ours is faster but worse; what is to be ``said``."""
 
     baseline: Callable[[], object]
     ours: Callable[[], object]
     operations: float = 0.0
     precision: torch.dtype = torch.float32
     quality: Callable[[], None] | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison. ``wanted`` holds the ratio asked for, by device type (nan: none); ``arms`` is called when run."""
+    """One comparison. ``wanted`` holds the ratio asked for, by device type (nan: none); ``arms`` is called when run.
+
+    With ``cores``, both arms are held to so many, in a process of their own. ``missing`` says why a row cannot be measured.
+    """
 
     what: str
     baseline: str
     wanted: dict[str, float]
     arms: Callable[[], Arms]
+    cores: int | None = None
+    missing: str | None = None
 
-    def measure(self, pairs: int) -> tuple[Ratio, Arms]:
+    def measure(self, pairs: int, seconds: float = 30.0) -> tuple[Ratio, Arms]:
         arms = self.arms()
-        ratio = compare(arms.baseline, arms.ours, pairs=pairs, seconds=SECONDS)
+        ratio = compare(arms.baseline, arms.ours, pairs=pairs, seconds=seconds)  # a short row gets more pairs
         if arms.quality:
             arms.quality()
         return ratio, arms
@@ -90,6 +95,59 @@ def _together(network: str, name: str, *, seeds: int, train_size: int | None) ->
     return Arms(one_by_one, functools.partial(training.train, Problem(network, dataset), recipe, seeds, records=0, progress=False))
 
 
+def _steps_of_jax(network: str, name: str, *, seeds: int, batch: int, train_size: int | None = None) -> Arms:
+    """Whole epochs of steps, orders drawn and batches gathered; compiled before the clock runs. Equal batches, equal losses."""
+    dataset = data.load(name, device="cpu", train_size=train_size)
+    f = Objective(network, dataset.x_train, dataset.y_train)
+    x = training.start(network, range(seeds))
+    theirs = with_jax.Training(f, x, batch)
+    stepper = Stepper(f, Recipe(batch, epochs=10**6), x, range(seeds))
+
+    def ours():
+        with threads.threads_for(f.n):
+            stepper.epoch(batch)
+
+    def quality():
+        other = Stepper(f, Recipe(batch, epochs=1), x, range(seeds))
+        fresh = with_jax.Training(f, x, batch)
+        steps = min(10, len(f.labels) // batch)
+        order = torch.stack([torch.randperm(len(f.labels))[: steps * batch].view(steps, batch) for _ in range(seeds)])
+        wanted = with_jax.as_vector(fresh.by(order.numpy()))
+        found = torch.stack([other.step(rows) for rows in order.unbind(1)], 1)
+        assert torch.allclose(found, wanted, rtol=1e-3), f"equal batches, but losses {found} and {wanted}"
+
+    return Arms(theirs.epoch, ours, seeds * limits.work(network, dataset, batch), quality=quality,
+                said=f"compiled in {theirs.compiling:.1f} s")
+
+
+def _evaluations_of_jax(network: str, name: str, train_size: int | None = None) -> Arms:
+    """The loss and its gradient on all samples, at one point."""
+    dataset = data.load(name, device="cpu", train_size=train_size)
+    f = Objective(network, dataset.x_train, dataset.y_train)
+    x = training.start(network, [0])
+    theirs = with_jax.evaluation(f, x)
+    operations = limits.work(network, dataset, len(f.labels))
+    return Arms(theirs, functools.partial(f.value_and_gradient, x), operations)
+
+
+def _general(network: torch.nn.Module, dataset: data.Dataset, batch: int, epochs: int) -> Arms:
+    """A module that only the general path can compute, one seed, against the loop over the same module."""
+    recipe = Recipe(batch, epochs=epochs, precision="float32")
+    return Arms(functools.partial(plain.train, network, dataset, recipe, 1),
+                functools.partial(training.train, Problem(network, dataset), recipe, 1, records=0, progress=False))
+
+
+def _side_by_side() -> Arms:
+    """Two recipes after one another in one process, and side by side in two."""
+    recipes = {str(batch): Recipe(batch, steps=2_000) for batch in (32, 36)}
+    jobs = [(Problem("F0", "mnist1d"), recipe, tuple(range(5)), (), None, 0) for recipe in recipes.values()]
+
+    def trained(workers):
+        Parallel(n_jobs=workers)(delayed(sweep.trained.fresh)(*job) for job in jobs)
+
+    return Arms(functools.partial(trained, 1), functools.partial(trained, 2))
+
+
 # -- measuring -----------------------------------------------------------------------------------------------------
 
 
@@ -120,10 +178,25 @@ def _sharpness(network: str, name: str, train_size: int | None, *, module: bool 
     return Arms(baseline, ours, evaluations * limits.work(network, dataset, 400), quality=quality)
 
 
-def _curvature() -> Arms:
-    """F0 without batch norm, on which curvlinops 3.0.1 errs; both with SciPy's Lanczos to the same tolerance."""
+def _sharpness_of_resnet() -> Arms:
+    """Three iterations of Metric 2.1 by SciPy over the module, and as many evaluations by ours, at the starting point."""
+    dataset, module = residual.pictures(500), residual.resnet18()
+    f, x = Objective(module, dataset.x_train, dataset.y_train), training.start(module, [0])[0]
+    baseline = functools.partial(plain.sharpness, module, x, dataset, iterations=3)
+    highest, spent = baseline()
+    ours = functools.partial(sharpness, f, x, iterations=max(1, spent - 1), starts=1)
+
+    def quality():
+        reached = float(ours().f_max)
+        assert reached >= highest * (1 - 1e-6), f"{reached} was found, the baseline found {highest}"
+
+    return Arms(baseline, ours, quality=quality)
+
+
+def _curvature(by: Callable[..., float]) -> Arms:
+    """F0 without batch norm, on which curvlinops 3.0.1 errs, to the same tolerance."""
     dataset, x, f = _trained("F0-plain", "mnist1d", None)
-    baseline = functools.partial(plain.top_eigenvalue, "F0-plain", x[0], dataset)
+    baseline = functools.partial(by, "F0-plain", x[0], dataset)
     ours = functools.partial(curvature.top_eigenvalues, f, x[0])
 
     def quality():
@@ -165,4 +238,31 @@ def rows(kind: str) -> Iterator[Row]:
         if network == "F0":
             yield Row("sharpness of F0, five seeds", "paper (float64)", dict.fromkeys(wanted, math.nan),
                       functools.partial(measure, seeds=5))
-    yield Row("top eigenvalue, F0 without norm", "curvlinops", {"cpu": math.nan, "cuda": math.nan}, _curvature)
+    for name, by in (("curvlinops", plain.top_eigenvalue), ("PyHessian", plain.top_eigenvalue_by_pyhessian)):
+        missing = None if importlib.util.find_spec(name.lower()) else f"{name} is not here; pip install -e '.[bench]'"
+        yield Row("top eigenvalue, F0 without norm", name, {"cpu": math.nan, "cuda": math.nan},
+                  functools.partial(_curvature, by), missing=missing)
+    yield from _peers()
+
+
+def _peers() -> Iterator[Row]:
+    """JAX on one core, the general path, two cores: on a CPU."""
+    none = {"cpu": math.nan}
+    jax = functools.partial(Row, baseline="JAX, compiled", cores=1, missing=with_jax.missing)
+    steps = functools.partial(_steps_of_jax, "F0", "mnist1d", batch=32)
+    yield jax("F0, B = 32, five seeds, one core: a step", wanted={"cpu": 0.83}, arms=functools.partial(steps, seeds=5))
+    yield jax("F0, B = 32, one seed, one core: a step", wanted=none, arms=functools.partial(steps, seeds=1))
+    yield jax("F0, one core: loss and gradient", wanted=none, arms=functools.partial(_evaluations_of_jax, "F0", "mnist1d"))
+    if data.available("mnist"):
+        yield jax("F1, B = 256, one seed, one core: a step", wanted=none,
+                  arms=functools.partial(_steps_of_jax, "F1", "mnist", seeds=1, batch=256, train_size=5_120))
+        yield jax("F1, one core: loss and gradient", wanted=none,
+                  arms=functools.partial(_evaluations_of_jax, "F1", "mnist", 4_000))
+    module, signals = residual.Residual(), functools.partial(data.load, "mnist1d", device="cpu")
+    yield Row("residual network of F0's size, B = 32", "plain loop", {"cpu": 0.77},
+              lambda: _general(module, signals(), 32, 4), cores=1)
+    missing = None if importlib.util.find_spec("torchvision") else "torchvision is not here; pip install torchvision"
+    yield Row("ResNet-18, B = 64", "plain loop", {"cpu": 0.77},
+              lambda: _general(residual.resnet18(), residual.pictures(128), 64, 1), missing=missing)
+    yield Row("sharpness of ResNet-18 on 500 images", "SciPy over a module", none, _sharpness_of_resnet, missing=missing)
+    yield Row("two recipes, five seeds each: two processes", "one process", {"cpu": 1.8}, _side_by_side)

@@ -9,9 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks import limits, page, plain, table
+import benchmarks.__main__
+from benchmarks import floors, growth, limits, page, plain, residual, table, with_jax
 from benchmarks.pairs import compare
-from labsupport import data, networks, provenance, training
+from labsupport import curvature, data, networks, provenance, training
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
@@ -96,6 +97,76 @@ def test_a_search_that_is_faster_but_worse_fails_its_row(signals, monkeypatch):
     monkeypatch.setattr(table, "sharpness", lambda f, x, **settings: sharpness(f, x, epsilon=1e-6))
     with pytest.raises(AssertionError, match="was found"):
         table._sharpness("F0", "mnist1d", None, module=True).quality()
+
+
+def test_jax_takes_the_same_steps(signals, monkeypatch):
+    """Equal starts and batches give equal losses, and a step that differs fails its row."""
+    if with_jax.missing:
+        pytest.skip(with_jax.missing)
+    monkeypatch.setattr(table.data, "load", lambda name, **rest: signals)
+    arms = table._steps_of_jax("F0", "mnist1d", seeds=2, batch=32)
+    arms.quality()
+    arms.baseline()
+    arms.ours()
+    assert arms.said.startswith("compiled in")
+    monkeypatch.setattr(with_jax, "_adam", lambda layers, gradient, m, v, t: (layers, m, v))
+    with pytest.raises(AssertionError, match="equal batches, but losses"):
+        arms.quality()
+
+
+def test_jax_evaluates_the_same_loss(signals, monkeypatch):
+    if with_jax.missing:
+        pytest.skip(with_jax.missing)
+    f, x = Objective("F0", signals.x_train, signals.y_train), training.start("F0", [0])
+    value, gradient = with_jax.evaluation(f, x)()
+    assert float(value[0]) == pytest.approx(float(f(x)[0]), rel=1e-5)
+    wanted = f.layout.split(f.gradient(x))[f.blocks[1].weight][0]
+    assert torch.allclose(with_jax.as_vector(gradient[1]["w"][0]).T, wanted, atol=1e-6)
+
+
+def test_pyhessian_finds_our_eigenvalue(signals):
+    pytest.importorskip("pyhessian")
+    x = training.train(Problem("F0-plain", signals), Recipe(32, epochs=3), 1, progress=False).x[0]
+    f = Objective("F0-plain", signals.x_train, signals.y_train)
+    theirs = plain.top_eigenvalue_by_pyhessian("F0-plain", x, signals)
+    assert theirs == pytest.approx(float(curvature.top_eigenvalues(f, x)), rel=1e-2)
+
+
+def test_the_residual_network_learns_by_the_general_path(signals):
+    runs = training.train(Problem(residual.Residual(), signals), Recipe(32, epochs=6), 2, progress=False)
+    assert (runs.final.train_loss < 0.6 * runs.history.train_loss[0]).all()
+
+
+def test_a_row_whose_program_is_missing_is_left_out_with_its_reason(monkeypatch, capsys):
+    row = table.Row("F0", "a program", {"cpu": 1.0}, lambda: None, missing="it is not here; pip install it")
+    monkeypatch.setattr(benchmarks.__main__.table, "rows", lambda kind: [row])
+    benchmarks.__main__.main(rows="F0", pairs=1)
+    assert "left out: it is not here; pip install it" in capsys.readouterr().out
+
+
+def test_every_operation_of_a_step_has_its_floor(monkeypatch):
+    monkeypatch.setattr(floors, "ROUNDS", 2)
+    monkeypatch.setattr(floors, "CALLS", 1)
+    found = floors.table(batch=8, seeds=2).set_index("operation").microseconds
+    assert len(found) == 9 and (found.drop("the rest: Python, views, a cache that others fill") > 0).all()
+
+
+def test_what_fits_in_an_hour():
+    curves = [("S", "batches of 32", 5, 1.0)]
+    curves += [("N", "one step of the search", samples, samples / 1000) for samples in (2000, 4000)]
+    curves += [("n", "one step of the search", n, n / 10_000) for n in (40_000, 80_000)]
+    found = growth.hour(pd.DataFrame(curves, columns=["panel", "curve", "x", "milliseconds"]), 1e11)
+    answer = found.set_index(["machine", "question"]).answer
+    seed = 0.2 * 80 * 125 + 4 * 50  # milliseconds: 10,000 steps and 50 evaluations
+    assert answer["2 cores", "seeds of F0 on 4,000 samples"] == pytest.approx(2 * 3.6e6 / seed)
+    assert answer["16 cores", "samples for one seed of F0 a process"] == pytest.approx(3.6e6 / seed * 4000)
+    assert answer["a T4", "parameters for one seed on 4,000 samples a process"] == pytest.approx(16e9 / 48)
+
+
+def test_who_is_faster_is_said_by_the_whole_range():
+    rows = pd.DataFrame({"what": ["a", "b", "c"], "against": "JAX", "low": [1.1, 0.5, 0.9], "high": [2, 0.8, 1.2]})
+    assert page.verdict(rows) == ("- **JAX**. Ours is faster in every pair: a. It is faster in every pair: b. "
+                                  "Now one, now the other: c.")
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
