@@ -91,13 +91,6 @@ def test_the_map_takes_over_what_the_table_has(table):
         assert dial.loc[cell, "sharpness"] == pytest.approx(row.sharpness, rel=1e-3)
 
 
-@pytest.mark.parametrize("planted", [0.0, 0.5, 1.0])
-def test_the_exponent_is_found(planted):
-    grid = pd.DataFrame([(b, r) for b in (32, 113, 400) for r in (1e-4, 1e-3, 1e-2)], columns=["batch_size", "learning_rate"])
-    value = 3 * np.log(grid.learning_rate / grid.batch_size**planted) + 70
-    assert recipes.dial_exponent(grid.assign(test_accuracy=value)) == pytest.approx(planted, abs=1e-9)
-
-
 def test_long_runs_make_as_many_updates_as_small_batches():
     assert {r.steps for r in recipes.long_recipes(s).values()} == {recipes.closing_runs(s)["SB"].final.steps.max()}
 

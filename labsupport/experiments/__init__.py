@@ -21,7 +21,6 @@ from labsupport.experiments.recipes import (
     as_many_updates_provenance,
     closing_runs,
     closing_the_gap,
-    dial_exponent,
     dial_map,
     record_as_many_updates,
 )
@@ -47,7 +46,7 @@ __all__ = [
     "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
     "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen",
     "closing_runs", "closing_the_gap", "control_provenance", "correlations", "cost_table",
-    "definitions", "dial_exponent", "dial_map", "distances", "early_stopping", "edge_of_stability",
+    "definitions", "dial_map", "distances", "early_stopping", "edge_of_stability",
     "finals", "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
     "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
     "naive_table", "negative_control", "partial_correlation", "paths", "plain_minima",

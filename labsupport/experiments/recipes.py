@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,12 @@ def one_seed(s: Settings, recipes: dict[str, Recipe]) -> dict[str, Runs]:
 
 
 def closing_the_gap(s: Settings) -> pd.DataFrame:
-    """What each method reaches, one row a method and seed.
+    """What each method of `closing_recipes` reaches: the table of `reached`."""
+    return reached(s, closing_runs(s))
+
+
+def reached(s: Settings, runs: Mapping[str, Runs]) -> pd.DataFrame:
+    """What {method: Runs} on the scale's main problem reach, one row a method and seed.
 
     Returns
     -------
@@ -94,7 +100,7 @@ def closing_the_gap(s: Settings) -> pd.DataFrame:
         of Keskar et al. 2017 in full space, ``strong``, one search); train_loss, test_loss (nats); updates (of the
         parameters: a batch that is used for three steps counts three); seconds (wall time of training, a seed's share).
     """
-    return pd.concat([_row(s, name, run) for name, run in closing_runs(s).items()], ignore_index=True)
+    return pd.concat([_row(s, name, run) for name, run in runs.items()], ignore_index=True)
 
 
 def _row(s: Settings, name: str, run: Runs) -> pd.DataFrame:
@@ -142,7 +148,7 @@ def record_as_many_updates(s: Settings, **where) -> str:
     """
     wanted, began = long_recipes(s), time.process_time()
     runs = sweep.run(s.main, wanted, s.seeds)
-    rows = pd.concat([_row(s, name, run) for name, run in runs.items()], ignore_index=True)
+    rows = reached(s, runs)
     about = provenance.here(network=s.main.network, data=s.main.dataset, seeds=s.seeds, core_seconds=round(time.process_time() - began),
                             **{name: repr(recipe) for name, recipe in wanted.items()})
     return str(provenance.write("as-many-updates", rows, about, **where))
@@ -191,17 +197,3 @@ def dial_map(s: Settings) -> pd.DataFrame:
     return pd.DataFrame(list(cells), columns=["batch_size", "learning_rate"]).assign(
         test_accuracy=last.test_accuracy, **found, train_loss=last.train_loss, updates=last.steps,
         fitted=last.train_loss <= 1.5 * MATCHED_LOSS)
-
-
-def dial_exponent(table: pd.DataFrame, value: str = "test_accuracy") -> float:
-    """The c for which ``value`` follows learning_rate / batch_size**c best: least squares in the logarithms.
-
-    0 says that the batch size does not matter, 1 that learning rate over batch size does.
-
-    >>> t = pd.DataFrame({"batch_size": [1, 2, 4, 4], "learning_rate": [1., 2., 4., 8.]})
-    >>> round(dial_exponent(t.assign(v=np.log(t.learning_rate / t.batch_size)), "v"), 6)
-    1.0
-    """
-    columns = np.stack([np.log(table.learning_rate), np.log(table.batch_size), np.ones(len(table))], 1)
-    (of_rate, of_size, _), *_ = np.linalg.lstsq(columns, table[value].to_numpy(dtype=float), rcond=None)
-    return float(-of_size / of_rate)

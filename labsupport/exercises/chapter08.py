@@ -1,0 +1,108 @@
+"""Chapter 8, closing the gap: the answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from labsupport import paper, training
+from labsupport.exercises import Answer
+from labsupport.problem import Problem
+
+
+
+def _divided(epsilon: float) -> np.ndarray:
+    """By how much augmentation divided LB's sharpness: one factor for each of C1 to C4."""
+    plain, rescued = paper.table3(), paper.appendix_e()
+    before = plain[(plain.batch == "LB") & (plain.epsilon == epsilon)].set_index("network")["mean"]
+    of = rescued[(rescued.remedy == "augmented") & (rescued.quantity == "sharpness")]
+    after = of[of.epsilon == epsilon].set_index("network")["mean"]
+    return (before[after.index] / after).to_numpy()
+
+
+def _geometric(factors: np.ndarray) -> float:
+    return float(np.exp(np.log(factors).mean()))
+
+
+def _grouped(gradient, x, rows, size: int, joined: bool):
+    """The gradient of the mean loss over ``rows``, each group of ``size`` normalized apart."""
+    groups = list(rows.split(size))
+    if joined and len(groups) > 1 and len(groups[-1]) < size:
+        groups[-2:] = [torch.cat(groups[-2:])]
+    return sum(len(group) / len(rows) * gradient(x, group) for group in groups)
+
+
+def _ghost(given, gradient, x) -> str | None:
+    for count in (384, 400, 80):
+        rows = torch.arange(count)
+        found = given(x, rows)
+        wanted = [_grouped(gradient, x, rows, 32, joined) for joined in (False, True)]
+        if not any(torch.allclose(found, right, atol=1e-6) for right in wanted):
+            return _wrong_ghost(found, gradient, x, rows)
+    return None
+
+
+def _wrong_ghost(found, gradient, x, rows) -> str:
+    groups = rows.split(32)
+    if torch.allclose(found, gradient(x, rows), atol=1e-6):
+        return "That normalizes the whole batch together, which is plain batch norm."
+    if torch.allclose(found, sum(gradient(x, group) for group in groups) / len(groups), atol=1e-6):
+        return (
+            f"With {len(rows)} samples it is still the mean of the groups' means: "
+            "a sample of the short group counts more than the others."
+        )
+    whole = [group for group in groups if len(group) == 32]
+    if torch.allclose(found, sum(gradient(x, group) for group in whole) / len(whole), atol=1e-6):
+        return f"With {len(rows)} samples the last {len(rows) % 32} are left out."
+    return f"With {len(rows)} samples it is not the gradient of the mean loss over samples."
+
+
+def _half_the_updates(recipe) -> str | None:
+    if recipe.batch_size < 400:
+        return f"Its batches have {recipe.batch_size} samples; 400 or more are wanted."
+    if recipe.growth or recipe.augment or recipe.inner_steps > 1:
+        return "One batch size from first to last, no augmentation, one step a batch."
+    run = training.train(Problem("F0", "mnist1d"), recipe, 2, progress=False)
+    reached, updates = run.final.test_accuracy.mean(), run.final.steps.max()
+    if updates > 250:
+        return f"It makes {updates} updates; 250 are allowed."
+    if reached < 67:
+        return f"It tests at {reached:.1f} percent; 67 are wanted."
+    return None
+
+
+ANSWERS = {
+    "8.1": Answer(
+        right=lambda: _geometric(_divided(1e-3)),
+        tolerance=0.01,
+        mistakes={
+            "That is the arithmetic mean; factors multiply, so take the mean of their logarithms.": (
+                lambda: float(_divided(1e-3).mean())
+            ),
+            "That is after over before. How many times *smaller* did it become?": (
+                lambda: 1 / _geometric(_divided(1e-3))
+            ),
+            "That is at half the epsilon, 5e-4.": lambda: _geometric(_divided(5e-4)),
+        },
+    ),
+    "8.2": Answer(
+        right=lambda gradient, pull: float(gradient.abs().mean()) / pull,
+        tolerance=0.05,
+        mistakes={
+            "That is the pull over the gradient; the question is how many times larger the gradient is.": (
+                lambda gradient, pull: pull / float(gradient.abs().mean())
+            ),
+            "That takes the gradient's length; the pull is that of one weight, so take the mean entry.": (
+                lambda gradient, pull: float(gradient.norm()) / pull
+            ),
+            "That is the pull after one step. Before the third step a weight has moved twice.": (
+                lambda gradient, pull: 2 * float(gradient.abs().mean()) / pull
+            ),
+            "The mean of the entries with their signs is nearly zero; take their sizes first.": (
+                lambda gradient, pull: float(gradient.mean()) / pull
+            ),
+        },
+    ),
+    "8.3": Answer(test=_ghost),
+    "8.4": Answer(test=_half_the_updates),
+}

@@ -1,0 +1,39 @@
+"""What the exercises of chapter 8 are tried with."""
+
+import numpy as np
+import torch
+
+from labsupport import Problem, Recipe, experiments, paper, settings, training
+from labsupport.objective import Objective
+
+
+def names():
+    s = settings.TABLE["smoke"]
+    f = s.main.objective()
+
+    def gradient(x, rows):
+        return Objective(f.network, f.inputs[rows], f.labels[rows]).gradient(x)
+
+    return {
+        "np": np, "torch": torch, "paper": paper, "s": s, "gradient": gradient,
+        "x": experiments.minima(s)["LB"].x0[0], "experiments": experiments,
+        "Recipe": Recipe, "Problem": Problem, "training": training, "Objective": Objective,
+    }
+
+
+WRONG = {
+    "8.3": {
+        "answer = ghost_gradient": "still the mean of the groups' means",
+        "answer = gradient": "plain batch norm",
+        "def whole(x, rows):\n"
+        "    kept = [group for group in rows.split(32) if len(group) == 32]\n"
+        "    return sum(gradient(x, group) for group in kept) / len(kept)\n"
+        "answer = whole": "are left out",
+        "answer = lambda x, rows: 2 * gradient(x, rows)": "not the gradient of the mean loss",
+    },
+    "8.4": {
+        "answer = Recipe(32, steps=250, learning_rate=1e-3)": "400 or more are wanted",
+        "answer = Recipe(400, steps=250, augment='signals')": "no augmentation",
+        "answer = Recipe(400, steps=260, learning_rate=0.0125)": "250 are allowed",
+    },
+}
