@@ -10,6 +10,7 @@ import typer
 from labsupport import cache, data, device, networks, settings
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
+from labsupport.reproduce import commands as reproduction
 from labsupport.teach import commands
 
 app = typer.Typer(add_completion=False, help="Train networks with small and large batches and measure how sharp their minima are.")
@@ -82,6 +83,7 @@ def scales() -> None:
 
 
 commands.register(app)
+reproduction.register(app)
 
 
 def main() -> None:

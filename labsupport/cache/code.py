@@ -336,12 +336,15 @@ def _codes_of(value, home: str) -> list[types.CodeType]:
 # -- files --------------------------------------------------------------------------------------------------------------------
 
 
-def written(folder: Path = Path(__file__).parents[1]) -> str:
-    """A digest of the package's code on disk, without comments and docstrings, and without `NO_NUMBERS`."""
+def written(folder: Path = Path(__file__).parents[1], among: tuple[str, ...] = ()) -> str:
+    """A digest of the package's code on disk, without comments and docstrings, and without `NO_NUMBERS`.
+
+    ``among`` names the modules that count, instead of all; a package counts whole.
+    """
     parts = []
     for path in sorted(folder.rglob("*.py")):
         inner = path.relative_to(folder).with_suffix("").parts
-        if inner[0] not in NO_NUMBERS:
+        if inner[0] in among if among else inner[0] not in NO_NUMBERS:
             parts += ["/".join(inner), _tree(path)]
     return keys._join(*parts)
 

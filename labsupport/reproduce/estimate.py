@@ -93,7 +93,7 @@ def table(units: Iterable[Unit], done, device: str | None = None) -> pd.DataFram
             row["seconds"] += costs.seconds(unit)
             row["bytes"] = max(row["bytes"], memory(unit))
     return pd.DataFrame([{"network": network, "dataset": dataset, "work": kind, "units": row["units"], "done": row["done"],
-                          "hours at most": round(row["seconds"] / 3600, 2), "GB": round(row["bytes"] / 1e9, 2)}
+                          "hours at most": round(row["seconds"] / 3600, 2), "GB": round(row["bytes"] / 1e9, 3)}
                          for (network, dataset, kind), row in rows.items()])
 
 

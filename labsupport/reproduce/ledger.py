@@ -49,6 +49,12 @@ class Ledger:
         """A folder for what a unit needs to go on after it was stopped."""
         return self.folder / "scratch" / unit.id
 
+    def lock(self, unit: Unit) -> Path:
+        """The file that a process locks while it does a unit."""
+        folder = self.folder / "locks"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{unit.id}.lock"
+
     def write(self, unit: Unit, result: Result, provenance: dict) -> None:
         """Keep a result. Points first: a unit is done when its rows are there."""
         digest = None

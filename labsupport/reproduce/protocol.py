@@ -18,10 +18,11 @@ SCALES = ("paper", "reduced", "smoke")
 DATA = {"F1": "mnist", "F2": "fsdd", "C1": "cifar10", "C2": "cifar10", "C3": "cifar100", "C4": "cifar100"}
 #: Other data that a network may be asked to learn, as NETWORK/DATA.
 ALSO = {"F1": ("fashion_mnist",), "F2": ("timit",)}
-#: Ten epochs in a row in which the mean loss of an epoch has not come 0.001 nats below its best: the loss stops improving.
-STOP = {"stop_patience": 10, "stop_improvement": 1e-3}
-#: Epochs at most, whatever the loss does. The paper's figures show 100.
-EPOCHS = {"SB": 100, "LB": 200}
+#: "The loss stops improving": in ten epochs the mean loss of the batches has not fallen one percent below its best.
+STOP = (10, 0.01)
+#: Epochs at most, whatever the loss does: as many as the paper's figures show.
+EPOCHS = 100
+BATCHES = ("SB", "LB")
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ def sizes(wish: str, scale: str) -> dict[str, int]:
 def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
     """Adam until the loss stops improving; at smoke scale two epochs."""
     whole_number("batch_size", batch_size, least=1)
-    choose("batch", batch, EPOCHS)
+    choose("batch", batch, BATCHES)
     if scale == "smoke":
         return Recipe(batch_size, epochs=2, **changes)
-    return Recipe(batch_size, epochs=EPOCHS[batch], **STOP, **changes)
+    return Recipe(batch_size, epochs=EPOCHS, stop_plateau=STOP, **changes)
 
 
 def arms(wish: str, scale: str) -> dict[str, Arm]:

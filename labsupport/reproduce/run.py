@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
-from labsupport import cache, provenance
 from labsupport import device as devices
-from labsupport.errors import DataUnavailable
+from labsupport import provenance
+from labsupport.cache import locks
+from labsupport.cache.code import written
+from labsupport.errors import DataUnavailable, TrainingDiverged
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Points, Result, Training, Unit, in_order
 from labsupport.settings import environment
+
+#: The modules whose code a row depends on.
+MEASURING = ("data", "networks", "objective", "engine", "recipe", "remedies", "training", "sharpness", "subspace", "landscape")
 
 
 @dataclass
@@ -33,9 +39,7 @@ class Outcome:
 
 def code() -> str:
     """A digest of the code that trains and measures: rows with the same one may stand in one table."""
-    from labsupport import sharpness, training
-
-    return cache.code_digest(training.train, sharpness.sharpness)[:16]
+    return written(among=MEASURING)[:16]
 
 
 def origin(unit: Unit, device: str | None = None) -> dict:
@@ -61,32 +65,47 @@ def do(units: Iterable[Unit], ledger: Ledger, *, device: str | None = None, told
         if ledger.done(unit, now):
             outcome.known += 1
             continue
-        lock = FileLock(str(_lock(ledger, unit)))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            outcome.elsewhere += 1
-            told(f"elsewhere {unit.id}")
-            continue
-        try:
-            if ledger.done(unit, now):
+        with _mine(ledger.lock(unit)) as mine:
+            if not mine:
+                outcome.elsewhere += 1
+                told(f"elsewhere {unit.id}")
+            elif ledger.done(unit, now):  # by another process, between two looks
                 outcome.known += 1
-                continue
-            points = gather(unit, ledger)
-            if points is None:
-                outcome.failed[unit.id] = "what it needs is not there"
-                continue
-            result = _attempt(unit, points, ledger, device)
-            ledger.write(unit, result, origin(unit, device))
-            shutil.rmtree(ledger.scratch(unit), ignore_errors=True)
-            outcome.done += 1
-            told(f"done      {unit.id}  {_brief(result)}")
-        except (DataUnavailable, ImportError) as error:
-            outcome.failed[unit.id] = str(error)
-            told(f"not run   {unit.id}: {error}")
-        finally:
-            lock.release()
+            else:
+                _one(unit, ledger, device, told, outcome)
     return outcome
+
+
+@contextmanager
+def _mine(path: Path) -> Iterator[bool]:
+    """Whether this process may do a unit: not while another is at it. Where a folder has no locks, it may."""
+    try:
+        held = locks.take(path)
+    except locks.CannotLock:
+        yield True
+        return
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            locks.release(held, path)
+
+
+def _one(unit: Unit, ledger: Ledger, device: str | None, told: Callable[[str], None], outcome: Outcome) -> None:
+    points = gather(unit, ledger)
+    if points is None:
+        outcome.failed[unit.id] = "what it needs is not there"
+        return
+    try:
+        result = _attempt(unit, points, ledger, device)
+        ledger.write(unit, result, origin(unit, device))
+    except (DataUnavailable, TrainingDiverged, OSError, MemoryError) as error:
+        outcome.failed[unit.id] = str(error) or type(error).__name__
+        told(f"not done  {unit.id}: {outcome.failed[unit.id]}")
+        return
+    shutil.rmtree(ledger.scratch(unit), ignore_errors=True)
+    outcome.done += 1
+    told(f"done      {unit.id}  {_brief(result)}")
 
 
 def _attempt(unit: Unit, points: Points, ledger: Ledger, device: str | None) -> Result:
@@ -95,12 +114,6 @@ def _attempt(unit: Unit, points: Points, ledger: Ledger, device: str | None) -> 
     except torch.cuda.OutOfMemoryError as error:
         raise RuntimeError(f"The GPU has too little memory for {unit.id}. A batch is part of what is measured and is not cut "
                            "behind your back: use a GPU with more memory, --device cpu, or --scale reduced.") from error
-
-
-def _lock(ledger: Ledger, unit: Unit):
-    folder = ledger.folder / "locks"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{unit.id}.lock"
 
 
 def _brief(result: Result) -> str:

@@ -78,9 +78,9 @@ class Training:
         if self.start:
             x0 = torch.from_numpy(points[self.start[0].id][self.start[1]])
         runs = training.train(self.problem, self.recipe, [self.seed], device=device, x0=x0, checkpoints=self.keep,
-                              progress=False, resume=scratch)
+                              progress=False, resume=None if scratch is None else str(scratch))
         last = runs.final.iloc[0]
-        row = {**self.columns, "epochs": int(last.epoch), "updates": int(last.steps), "seconds": round(runs.seconds, 1),
+        row = {**self.columns, "precision": runs.precision, "epochs": int(last.epoch), "updates": int(last.steps), "seconds": round(runs.seconds, 1),
                **{name: float(last[name]) for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")}}
         found = {"start": runs.x0[0], "end": runs.x[0]} | {f"epoch {k}": x[0] for k, x in runs.checkpoints.items()}
         history = [{**self.columns, **line} for line in runs.history.drop(columns="seed").to_dict("records")]
