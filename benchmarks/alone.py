@@ -16,16 +16,34 @@ from collections.abc import Callable
 import torch
 
 
-def measured(row, pairs: int, seconds: float, cores: int, peak: Callable[[torch.dtype], float]) -> dict:
+def measured(
+    row, pairs: int, seconds: float, cores: int, peak: Callable[[torch.dtype], float]
+) -> dict:
     """ratio, low, high, seconds_baseline, seconds_ours, pairs, share (of the peak), possible, said."""
     cores = cores or row.cores or 0
     if not cores or cores == len(os.sched_getaffinity(0)) == torch.get_num_threads():
         return here(row, pairs, seconds, peak)
-    command = [sys.executable, "-m", "benchmarks.alone", row.what, row.baseline, str(pairs), str(seconds), str(cores)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          env=os.environ | {"OMP_NUM_THREADS": str(cores)})
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.alone",
+        row.what,
+        row.baseline,
+        str(pairs),
+        str(seconds),
+        str(cores),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": str(cores)},
+    )
     if done.returncode:
-        raise RuntimeError(f"{row.what} against {row.baseline} failed on {cores} core(s):\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{row.what} against {row.baseline} failed on {cores} core(s):\n{done.stderr[-2000:]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -35,18 +53,36 @@ def here(row, pairs: int, seconds: float, peak: Callable[[torch.dtype], float]) 
     share = math.nan
     if arms.operations:
         share = arms.operations / ratio.seconds[1] / peak(arms.precision)
-    return {"ratio": ratio.median, "low": ratio.low, "high": ratio.high, "seconds_baseline": ratio.seconds[0],
-            "seconds_ours": ratio.seconds[1], "pairs": ratio.pairs, "share": share, "possible": ratio.median / share,
-            "said": arms.said}
+    return {
+        "ratio": ratio.median,
+        "low": ratio.low,
+        "high": ratio.high,
+        "seconds_baseline": ratio.seconds[0],
+        "seconds_ours": ratio.seconds[1],
+        "pairs": ratio.pairs,
+        "share": share,
+        "possible": ratio.median / share,
+        "said": arms.said,
+    }
 
 
 def _child(what: str, baseline: str, pairs: str, seconds: str, cores: str) -> None:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(cores):])  # before any library starts a thread
+    # before any library starts a thread
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(cores) :])
     from benchmarks import limits, table
 
     torch.set_num_threads(int(cores))
     (row,) = [row for row in table.rows("cpu") if (row.what, row.baseline) == (what, baseline)]
-    print(json.dumps(here(row, int(pairs), float(seconds), lambda precision: limits.peak(torch.device("cpu"), precision))))
+    print(
+        json.dumps(
+            here(
+                row,
+                int(pairs),
+                float(seconds),
+                lambda precision: limits.peak(torch.device("cpu"), precision),
+            )
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -28,27 +28,46 @@ def _microseconds(function: Callable[[], object]) -> float:
     return (time.process_time() - began) / CALLS * 1e6
 
 
-def table(network: str = "F0", name: str = "mnist1d", batch: int = 32, seeds: int = 5) -> pd.DataFrame:
+def table(
+    network: str = "F0", name: str = "mnist1d", batch: int = 32, seeds: int = 5
+) -> pd.DataFrame:
     """operation, microseconds a step: lower quartile of short rounds that take turns; and the step itself, last."""
     dataset = data.load(name, device="cpu")
     f = Objective(network, dataset.x_train, dataset.y_train)
-    stepper = Stepper(f, Recipe(batch, epochs=10_000), training.start(network, range(seeds)), range(seeds))
+    stepper = Stepper(
+        f, Recipe(batch, epochs=10_000), training.start(network, range(seeds)), range(seeds)
+    )
     chosen = torch.randint(0, len(f.labels), (seeds, batch))
     inputs, labels = stepper._gathered(chosen)
     stepper.own_gradient(inputs, labels)
     (one,) = stepper.passes.values()
-    arms: dict[str, list[Callable[[], object]]] = {kind: [] for kind in (
-        "products forward", "products for the weights", "products back", "batch norm and ReLU", "loss", "Adam", "gather")}
+    arms: dict[str, list[Callable[[], object]]] = {
+        kind: []
+        for kind in (
+            "products forward",
+            "products for the weights",
+            "products back",
+            "batch norm and ReLU",
+            "loss",
+            "Adam",
+            "gather",
+        )
+    }
     for layer in one.layers:
         back, h = torch.randn_like(layer.out), layer.h
         arms["products forward"].append(lambda la=layer, h=h: torch.bmm(h, la.weight_t, out=la.z))
         arms["products for the weights"].append(
-            lambda la=layer, h=h, back=back: torch.bmm(back.transpose(1, 2), h, out=la.d_weight))
+            lambda la=layer, h=h, back=back: torch.bmm(back.transpose(1, 2), h, out=la.d_weight)
+        )
         if layer is not one.layers[0]:
-            arms["products back"].append(lambda la=layer, back=back: torch.bmm(back, la.weight, out=torch.empty_like(la.h)))
+            arms["products back"].append(
+                lambda la=layer, back=back: torch.bmm(back, la.weight, out=torch.empty_like(la.h))
+            )
         if layer.norm:
             arms["batch norm and ReLU"].append(layer._normalize)
-            arms["batch norm and ReLU"].append(lambda la=layer, back=back: la._normalize_backward(back.mul_(la.out.sign_())))
+            arms["batch norm and ReLU"].append(
+                lambda la=layer, back=back: la._normalize_backward(back.mul_(la.out.sign_()))
+            )
     last = one.layers[-1].z
 
     def head():
@@ -68,8 +87,13 @@ def table(network: str = "F0", name: str = "mnist1d", batch: int = 32, seeds: in
                 found[kind].append(sum(map(_microseconds, functions)))
     quartile = {kind: statistics.quantiles(times, n=4)[0] for kind, times in found.items()}
     rows = [(kind, round(time_, 1)) for kind, time_ in quartile.items()]
-    rows.insert(-1, ("the rest: Python, views, a cache that others fill",
-                     round(quartile["the step"] - sum(quartile[kind] for kind in arms), 1)))
+    rows.insert(
+        -1,
+        (
+            "the rest: Python, views, a cache that others fill",
+            round(quartile["the step"] - sum(quartile[kind] for kind in arms), 1),
+        ),
+    )
     return pd.DataFrame(rows, columns=["operation", "microseconds"])
 
 

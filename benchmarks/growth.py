@@ -32,11 +32,15 @@ def middle(function: Callable[[], object]) -> float:
 
 
 def step(seeds: int, batch: int) -> float:
-    """Milliseconds of one training step of F0 for so many seeds: two lengths of training, so that the start-up cancels."""
+    """Milliseconds of one training step of F0 for so many seeds: two lengths of training, so that
+    the start-up cancels.
+    """
     dataset = data.load("mnist1d")
 
     def run(steps: int) -> None:
-        training.train(Problem("F0", dataset), Recipe(batch, steps=steps), seeds, records=0, progress=False)
+        training.train(
+            Problem("F0", dataset), Recipe(batch, steps=steps), seeds, records=0, progress=False
+        )
 
     return max(0.0, middle(lambda: run(2 * STEPS)) - middle(lambda: run(STEPS))) / STEPS
 
@@ -56,15 +60,25 @@ def table() -> pd.DataFrame:
     """panel (of `PANELS`), curve, x, milliseconds."""
     rows = []
     for batch in (32, 400):
-        rows += [("S", f"batches of {batch}", seeds, step(seeds, batch)) for seeds in (1, 2, 5, 10, 20)]
+        rows += [
+            ("S", f"batches of {batch}", seeds, step(seeds, batch)) for seeds in (1, 2, 5, 10, 20)
+        ]
     for seeds in (1, 5):
-        rows += [("B", f"{seeds} seed{'s' * (seeds > 1)}", batch, step(seeds, batch)) for batch in (8, 32, 128, 512, 2000)]
-    for panel, cases in (("n", [(width, 4000) for width in (32, 64, 128, 256, 512, 1024)]),
-                         ("N", [(128, samples) for samples in (250, 500, 1000, 2000, 4000)])):
+        rows += [
+            ("B", f"{seeds} seed{'s' * (seeds > 1)}", batch, step(seeds, batch))
+            for batch in (8, 32, 128, 512, 2000)
+        ]
+    for panel, cases in (
+        ("n", [(width, 4000) for width in (32, 64, 128, 256, 512, 1024)]),
+        ("N", [(128, samples) for samples in (250, 500, 1000, 2000, 4000)]),
+    ):
         for width, samples in cases:
             n, searched, alone = evaluation(width, samples)
             at = n if panel == "n" else samples
-            rows += [(panel, "one step of the search", at, searched), (panel, "the loss and its gradient", at, alone)]
+            rows += [
+                (panel, "one step of the search", at, searched),
+                (panel, "the loss and its gradient", at, alone),
+            ]
     return pd.DataFrame(rows, columns=["panel", "curve", "x", "milliseconds"])
 
 
@@ -79,11 +93,14 @@ EPOCHS, BATCH, SAMPLES, EVALUATIONS = 80, 32, 4_000, 50
 def hour(found: pd.DataFrame, core_rate: float) -> pd.DataFrame:
     """How many seeds, samples and parameters fit in an hour, from `table`: question, machine, answer, measured.
 
-    A seed is trained by small batches for the chapters' number of epochs, and its sharpness is searched once. One process a
-    core, each as fast as if alone. A step grows with the samples and the parameters as an evaluation does: in a straight
-    line beyond the largest measured. ``core_rate`` is one core's, in operations a second.
+    A seed is trained by small batches for the chapters' number of epochs, and its sharpness is
+    searched once. One process a core, each as fast as if alone. A step grows with the samples and
+    the parameters as an evaluation does: in a straight line beyond the largest measured.
+    ``core_rate`` is one core's, in operations a second.
     """
-    steps = found[(found.panel == "S") & (found.curve == "batches of 32")].set_index("x").milliseconds
+    steps = (
+        found[(found.panel == "S") & (found.curve == "batches of 32")].set_index("x").milliseconds
+    )
     step = steps[5] / 5
     search = found[found.curve == "one step of the search"].sort_values("x")
     by_n, by_samples = (search[search.panel == panel].set_index("x").milliseconds for panel in "nN")
@@ -95,17 +112,30 @@ def hour(found: pd.DataFrame, core_rate: float) -> pd.DataFrame:
     rows = []
     for machine, (processes, speed, memory, measured) in _machines(core_rate).items():
         budget = 3_600_000 * speed
-        rows += [("seeds of F0 on 4,000 samples", machine, processes * budget / seed, measured),
-                 ("samples for one seed of F0 a process", machine, min(budget / a_sample, memory / A_SAMPLE), measured),
-                 ("parameters for one seed on 4,000 samples a process", machine,
-                  min(budget / a_parameter, memory / A_PARAMETER), measured)]
+        rows += [
+            ("seeds of F0 on 4,000 samples", machine, processes * budget / seed, measured),
+            (
+                "samples for one seed of F0 a process",
+                machine,
+                min(budget / a_sample, memory / A_SAMPLE),
+                measured,
+            ),
+            (
+                "parameters for one seed on 4,000 samples a process",
+                machine,
+                min(budget / a_parameter, memory / A_PARAMETER),
+                measured,
+            ),
+        ]
     return pd.DataFrame(rows, columns=["question", "machine", "answer", "measured"])
 
 
 def _machines(core_rate: float) -> dict[str, tuple[int, float, float, bool]]:
     """{name: (processes, speed of each against one core of ours, memory in bytes, whether that is measured)}"""
     found = {"2 cores": (2, 1.0, math.inf, True), "16 cores": (16, 1.0, math.inf, False)}
-    return found | {name: (1, rate / core_rate, memory, False) for name, (rate, memory) in GPUS.items()}
+    return found | {
+        name: (1, rate / core_rate, memory, False) for name, (rate, memory) in GPUS.items()
+    }
 
 
 def draw(found: pd.DataFrame, title: str):
@@ -118,7 +148,9 @@ def draw(found: pd.DataFrame, title: str):
     plots.use_style()
     figure, axes = plt.subplots(2, 2, figsize=(8, 6.4))
     for ax, (panel, (xlabel, ylabel, takeaway)) in zip(axes.flat, PANELS.items()):
-        for marker, (curve, rows) in zip("os", found[found.panel == panel].groupby("curve", sort=False)):
+        for marker, (curve, rows) in zip(
+            "os", found[found.panel == panel].groupby("curve", sort=False)
+        ):
             ax.loglog(rows.x, rows.milliseconds, marker=marker, label=curve)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -29,6 +29,8 @@ def peak(where: torch.device, precision: torch.dtype = torch.float32, *, tries: 
     for size in (4096, 8192) if where.type == "cuda" else (1024, 2048):
         a, b = (torch.randn(size, size, device=where, dtype=precision) for _ in range(2))
         repeats = 10 if where.type == "cuda" else 1  # a GPU's clock is read after several products
-        seconds = min(clock(lambda a=a, b=b, n=repeats: [a @ b for _ in range(n)]) for _ in range(tries))
+        seconds = min(
+            clock(lambda a=a, b=b, n=repeats: [a @ b for _ in range(n)]) for _ in range(tries)
+        )
         best = max(best, 2 * size**3 * repeats / seconds)
     return best

@@ -41,9 +41,12 @@ fails if equal batches do not give equal losses.
 Nothing on this page is typed by hand. `make bench` measures and writes it; `python -m benchmarks --rows NAME` measures
 one row again.
 """
-ALT = ("Four panels with logarithmic axes. Top: milliseconds of a training step against the number of seeds and against the "
-       "batch size; the curves start flat and bend upwards. Bottom: milliseconds of one evaluation of the sharpness search "
-       "against parameters and against samples; it lies close above that of the loss and its gradient alone, and both rise.")
+ALT = (
+    "Four panels with logarithmic axes. Top: milliseconds of a training step against the number "
+    "of seeds and against the batch size; the curves start flat and bend upwards. Bottom: "
+    "milliseconds of one evaluation of the sharpness search against parameters and against "
+    "samples; it lies close above that of the loss and its gradient alone, and both rise."
+)
 
 
 def committed(name: str) -> tuple[pd.DataFrame, dict] | None:
@@ -53,12 +56,16 @@ def committed(name: str) -> tuple[pd.DataFrame, dict] | None:
 
 def line(row) -> str:
     """One row of the table in Markdown."""
+
     def number(value, form):
         return "" if value is None or math.isnan(value) else format(value, form)
 
     share = "" if math.isnan(row.share) else f"{100 * row.share:.0f} %"
-    return (f"| {row.what} | {row.against} | **{row.ratio:.3g}** | {row.low:.3g} to {row.high:.3g} | {number(row.wanted, 'g')} "
-            f"| {share} | {number(row.possible, '.3g')} |")
+    spread = f"**{row.ratio:.3g}** | {row.low:.3g} to {row.high:.3g}"
+    return (
+        f"| {row.what} | {row.against} | {spread} | {number(row.wanted, 'g')} "
+        f"| {share} | {number(row.possible, '.3g')} |"
+    )
 
 
 def section(kind: str) -> str:
@@ -67,11 +74,17 @@ def section(kind: str) -> str:
     if found is None:
         return f"\n## {KINDS[kind]}\n\nNot measured yet. On a machine that has one: `make gpu`.\n"
     rows, about = found
-    text = ["", f"## {KINDS[kind]}: {about['machine']}", "",
-            "| what | against | ratio | range | asked for | share of the peak | possible |", "|---|---|---:|---:|---:|---:|---:|",
-            *map(line, rows.itertuples()), "",
-            f"Measured {about['date']} at commit {about['commit']}, Python {about['python']}, torch {about['torch']}, "
-            f"{rows.pairs.min()} to {rows.pairs.max()} pairs a row."]
+    text = [
+        "",
+        f"## {KINDS[kind]}: {about['machine']}",
+        "",
+        "| what | against | ratio | range | asked for | share of the peak | possible |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *map(line, rows.itertuples()),
+        "",
+        f"Measured {about['date']} at commit {about['commit']}, Python {about['python']}, torch {about['torch']}, "
+        f"{rows.pairs.min()} to {rows.pairs.max()} pairs a row.",
+    ]
     missed = rows[rows.ratio < rows.wanted]
     if len(missed):
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())
@@ -79,15 +92,26 @@ def section(kind: str) -> str:
     text += ["", "**Who is faster at what.**", "", verdict(rows)]
     if (growing := committed(f"growth-{kind}")) is not None:
         name = f"growth-{kind}.png"
-        growth.draw(growing[0], f"Cost on {growing[1]['machine']}").savefig(BOOK / "_static" / name, dpi=110)
-        text += ["", f"![{ALT}](_static/{name})", "",
-                 f"*How the cost grows. Measured {growing[1]['date']} at commit {growing[1]['commit']}.*"]
+        growth.draw(growing[0], f"Cost on {growing[1]['machine']}").savefig(
+            BOOK / "_static" / name, dpi=110
+        )
+        text += [
+            "",
+            f"![{ALT}](_static/{name})",
+            "",
+            f"*How the cost grows. Measured {growing[1]['date']} at commit {growing[1]['commit']}.*",
+        ]
         rate = about.get("peak_gflops", {}).get("float32")
         if kind == "cpu" and rate:
-            text += ["", "**What fits in an hour.** Computed from the figure's numbers, for a seed of the chapters' small-batch "
-                     "recipe and one search of its sharpness, in one process a core. Two cores are measured; 16 cores are "
-                     "taken as eight times as much. A T4 and an H100 are estimates by their makers' rates for float32 "
-                     "products, and by what their memories hold; far too high for a network as small as F0.", "", fits(growing[0], 1e9 * rate / CORES)]
+            text += [
+                "",
+                "**What fits in an hour.** Computed from the figure's numbers, for a seed of the chapters' small-batch "
+                "recipe and one search of its sharpness, in one process a core. Two cores are measured; 16 cores are "
+                "taken as eight times as much. A T4 and an H100 are estimates by their makers' rates for float32 "
+                "products, and by what their memories hold; far too high for a network as small as F0.",
+                "",
+                fits(growing[0], 1e9 * rate / CORES),
+            ]
     return "\n".join(text) + "\n"
 
 
@@ -112,9 +136,14 @@ def verdict(rows: pd.DataFrame) -> str:
 def fits(found: pd.DataFrame, core_rate: float) -> str:
     """What fits in an hour, as a table in Markdown, two digits."""
     wide = growth.hour(found, core_rate).pivot_table("answer", "question", "machine", sort=False)
-    lines = ["| in an hour | " + " | ".join(wide.columns) + " |", "|---|" + "---:|" * len(wide.columns)]
+    lines = [
+        "| in an hour | " + " | ".join(wide.columns) + " |",
+        "|---|" + "---:|" * len(wide.columns),
+    ]
     for question, row in wide.iterrows():
-        lines.append(f"| {question} | " + " | ".join(f"{_two_digits(value):,}" for value in row) + " |")
+        lines.append(
+            f"| {question} | " + " | ".join(f"{_two_digits(value):,}" for value in row) + " |"
+        )
     return "\n".join(lines)
 
 

@@ -1,7 +1,9 @@
-"""The protocol: two arms in one process, in ABBA order, at least five pairs, the median of the paired ratios and their range.
+"""The protocol: two arms in one process, in ABBA order, at least five pairs, the median of the
+paired ratios and their range.
 
-Paired, because a shared machine is slow for minutes at a time, for both arms alike. It is also slow for moments, so that
-short arms get more pairs. Arms are warmed up, and a GPU's work is waited for before a clock is read.
+Paired, because a shared machine is slow for minutes at a time, for both arms alike. It is also slow
+for moments, so that short arms get more pairs. Arms are warmed up, and a GPU's work is waited for
+before a clock is read.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import torch
 
 @dataclass(frozen=True)
 class Ratio:
-    """``median``, ``low`` and ``high`` of seconds(baseline) / seconds(ours) over the pairs; the median ``seconds`` of each."""
+    """``median``, ``low`` and ``high`` of seconds(baseline) / seconds(ours) over the pairs; the
+    median ``seconds`` of each.
+    """
 
     median: float
     low: float
@@ -36,8 +40,16 @@ def clock(arm: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(baseline: Callable[[], object], ours: Callable[[], object], *, pairs: int = 5, seconds: float = 0.0) -> Ratio:
-    """Time both arms for ``pairs`` pairs, and on until ``seconds`` have passed; raises ValueError for fewer than one pair."""
+def compare(
+    baseline: Callable[[], object],
+    ours: Callable[[], object],
+    *,
+    pairs: int = 5,
+    seconds: float = 0.0,
+) -> Ratio:
+    """Time both arms for ``pairs`` pairs, and on until ``seconds`` have passed; raises ValueError
+    for fewer than one pair.
+    """
     if pairs < 1:
         raise ValueError(f"pairs is {pairs}; at least 1 is needed, and 5 for a figure to print.")
     baseline()

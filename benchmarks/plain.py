@@ -1,4 +1,6 @@
-"""The programs a user would otherwise write: loops over modules and data loaders, SciPy over a module, curvlinops, PyHessian."""
+"""The programs a user would otherwise write: loops over modules and data loaders, SciPy over a
+module, curvlinops, PyHessian.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,6 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import ToTensor
 
 from benchmarks import residual
-from labsupport import networks
 from labsupport.data import Dataset
 from labsupport.recipe import Recipe
 
@@ -33,17 +34,29 @@ class Pictures(TorchDataset):
         return self.transform(Image.fromarray(np.squeeze(self.pixels[index]))), self.labels[index]
 
 
-def train(network: str | nn.Module, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False) -> list[nn.Module]:
+def train(
+    network: str | nn.Module, dataset: Dataset, recipe: Recipe, seeds: int, *, tuned: bool = False
+) -> list[nn.Module]:
     """Train seed after seed for ``recipe.epochs``; ``tuned`` adds workers, pinned memory and the fused optimizer."""
     where = dataset.device
     images = dataset.x_train.dim() == 4
-    samples = Pictures(dataset.x_train, dataset.y_train) if images else TensorDataset(dataset.x_train.cpu(), dataset.y_train.cpu())
-    more = {"num_workers": 8, "pin_memory": True, "persistent_workers": True} if tuned and where.type == "cuda" else {}
+    samples = (
+        Pictures(dataset.x_train, dataset.y_train)
+        if images
+        else TensorDataset(dataset.x_train.cpu(), dataset.y_train.cpu())
+    )
+    more = (
+        {"num_workers": 8, "pin_memory": True, "persistent_workers": True}
+        if tuned and where.type == "cuda"
+        else {}
+    )
     modules = []
     for seed in range(seeds):
         torch.manual_seed(seed)
         module = residual.make(network, dataset).to(where)
-        optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate, **({"fused": True} if tuned else {}))
+        optimizer = torch.optim.Adam(
+            module.parameters(), lr=recipe.learning_rate, **({"fused": True} if tuned else {})
+        )
         loader = DataLoader(samples, batch_size=recipe.batch_size, shuffle=True, **more)
         for _ in range(recipe.epochs):
             for x, y in loader:
@@ -56,15 +69,25 @@ def train(network: str | nn.Module, dataset: Dataset, recipe: Recipe, seeds: int
 
 
 def module_at(network: str | nn.Module, x: torch.Tensor, dataset: Dataset) -> nn.Module:
-    """The network as a module with parameters x (n,), on the data's device; batch norm by the batch's own statistics."""
+    """The network as a module with parameters x (n,), on the data's device; batch norm by the
+    batch's own statistics.
+    """
     module = residual.make(network, dataset).to(dataset.device)
     vector_to_parameters(x.to(dataset.device), module.parameters())
     return module
 
 
-def sharpness(network: str | nn.Module, x: torch.Tensor, dataset: Dataset, *, epsilon: float = 1e-3, iterations: int = 10,
-              chunk: int = 5000) -> tuple[float, int]:
-    """Metric 2.1 as one would write it first: L-BFGS-B from SciPy, every evaluation through a module and back to the host.
+def sharpness(
+    network: str | nn.Module,
+    x: torch.Tensor,
+    dataset: Dataset,
+    *,
+    epsilon: float = 1e-3,
+    iterations: int = 10,
+    chunk: int = 5000,
+) -> tuple[float, int]:
+    """Metric 2.1 as one would write it first: L-BFGS-B from SciPy, every evaluation through a
+    module and back to the host.
 
     Returns the largest loss found (nats) and the number of evaluations.
     """
@@ -87,7 +110,14 @@ def sharpness(network: str | nn.Module, x: torch.Tensor, dataset: Dataset, *, ep
         return -total, -gradient.double().cpu().numpy()
 
     start = np.random.default_rng(0).uniform(-1, 1, len(width)) * width
-    minimize(minus_loss, start, jac=True, method="L-BFGS-B", bounds=np.stack([-width, width], 1), options={"maxiter": iterations})
+    minimize(
+        minus_loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.stack([-width, width], 1),
+        options={"maxiter": iterations},
+    )
     return max(found), len(found)
 
 
@@ -98,14 +128,21 @@ def top_eigenvalue(network: str, x: torch.Tensor, dataset: Dataset, *, chunk: in
 
     module = module_at(network, x, dataset)
     batches = list(zip(dataset.x_train.split(chunk), dataset.y_train.split(chunk)))
-    operator = HessianLinearOperator(module, nn.CrossEntropyLoss(), list(module.parameters()), batches,
-                                     check_deterministic=False)
+    operator = HessianLinearOperator(
+        module, nn.CrossEntropyLoss(), list(module.parameters()), batches, check_deterministic=False
+    )
     first = np.random.default_rng(0).standard_normal(len(x))
-    return float(eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3, v0=first, return_eigenvectors=False)[0])
+    return float(
+        eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3, v0=first, return_eigenvectors=False)[
+            0
+        ]
+    )
 
 
 def top_eigenvalue_by_pyhessian(network: str, x: torch.Tensor, dataset: Dataset) -> float:
-    """The Hessian's eigenvalue of largest size with PyHessian's power iteration, to a relative 1e-3, all samples in a batch."""
+    """The Hessian's eigenvalue of largest size with PyHessian's power iteration, to a relative
+    1e-3, all samples in a batch.
+    """
     from pyhessian import hessian
 
     module = module_at(network, x, dataset)

@@ -15,7 +15,9 @@ class Residual(nn.Module):
     def __init__(self, classes: int = 10):
         super().__init__()
         self.first, self.norm = nn.Linear(40, 128), nn.BatchNorm1d(128)
-        self.inner = nn.ModuleList([nn.Sequential(nn.Linear(128, 128), nn.BatchNorm1d(128)) for _ in range(2)])
+        self.inner = nn.ModuleList(
+            [nn.Sequential(nn.Linear(128, 128), nn.BatchNorm1d(128)) for _ in range(2)]
+        )
         self.last = nn.Linear(128, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +39,10 @@ def resnet18(classes: int = 10) -> nn.Module:
 def pictures(samples: int) -> Dataset:
     """Noise of CIFAR's shape: a speed does not depend on what is in a picture."""
     random = torch.Generator().manual_seed(0)
-    x, y = torch.rand(samples, 3, 32, 32, generator=random), torch.randint(0, 10, (samples,), generator=random)
+    x, y = (
+        torch.rand(samples, 3, 32, 32, generator=random),
+        torch.randint(0, 10, (samples,), generator=random),
+    )
     return Dataset(x, y, x[:2], y[:2], 10, "noise", "noise of CIFAR's shape")
 
 
@@ -45,4 +50,8 @@ def make(network: str | nn.Module, dataset: Dataset) -> nn.Module:
     """A network by name, or a module's own class drawn afresh."""
     if isinstance(network, str):
         return networks.build(network, num_classes=dataset.num_classes)
-    return resnet18(dataset.num_classes) if type(network).__name__ == "ResNet" else type(network)(dataset.num_classes)
+    return (
+        resnet18(dataset.num_classes)
+        if type(network).__name__ == "ResNet"
+        else type(network)(dataset.num_classes)
+    )

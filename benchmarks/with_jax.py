@@ -1,4 +1,5 @@
-"""JAX, as its users write it: ``jit`` over ``vmap`` over ``scan``. The same networks, starts, batches and formulas as ours.
+"""JAX, as its users write it: ``jit`` over ``vmap`` over ``scan``. The same networks, starts,
+batches and formulas as ours.
 
 An extra (``pip install "jax[cpu]"``); without it `missing` says why its rows are left out.
 """
@@ -24,7 +25,9 @@ else:
 
 
 def params(f: Objective, x: Tensor) -> list[dict]:
-    """x (S, n) of a chain of linear layers and batch norms as JAX's users hold it: a list of layers, a leading axis of S."""
+    """x (S, n) of a chain of linear layers and batch norms as JAX's users hold it: a list of
+    layers, a leading axis of S.
+    """
     views = f.layout.split(x)
     found = []
     for block in f.blocks:
@@ -59,6 +62,7 @@ def _adam(layers, gradient, m, v, t, rate=1e-3):
 
 def _epoch(state, order, x, y):
     """One seed: a scan over the batches, ``order`` (steps, B); the state behind it and the losses (steps,)."""
+
     def step(state, rows):
         layers, m, v, t = state
         value, gradient = jax.value_and_grad(loss)(layers, x[rows], y[rows])
@@ -69,10 +73,15 @@ def _epoch(state, order, x, y):
 
 
 class Training:
-    """S seeds of a network, by batches of ``batch`` samples; ``compiling`` says how many seconds the first call took."""
+    """S seeds of a network, by batches of ``batch`` samples; ``compiling`` says how many seconds
+    the first call took.
+    """
 
     def __init__(self, f: Objective, x: Tensor, batch: int):
-        self.x, self.y = jnp.asarray(f.inputs.numpy()), jnp.asarray(f.labels.numpy().astype("int32"))
+        self.x, self.y = (
+            jnp.asarray(f.inputs.numpy()),
+            jnp.asarray(f.labels.numpy().astype("int32")),
+        )
         layers = params(f, x)
         zeros = jax.tree.map(jnp.zeros_like, layers)
         self.state = (layers, zeros, zeros, jnp.zeros(len(x)))
@@ -97,12 +106,18 @@ class Training:
 def _orders(key, *, seeds: int, total: int, batch: int):
     keys = jax.random.split(key, seeds)
     steps = total // batch
-    return jax.vmap(lambda one: jax.random.permutation(one, total)[: steps * batch].reshape(steps, batch))(keys)
+    return jax.vmap(
+        lambda one: jax.random.permutation(one, total)[: steps * batch].reshape(steps, batch)
+    )(keys)
 
 
 def evaluation(f: Objective, x: Tensor):
     """A function without arguments: the loss and its gradient on all samples, at x (S, n), compiled."""
-    layers, inputs, labels = params(f, x), jnp.asarray(f.inputs.numpy()), jnp.asarray(f.labels.numpy().astype("int32"))
+    layers, inputs, labels = (
+        params(f, x),
+        jnp.asarray(f.inputs.numpy()),
+        jnp.asarray(f.labels.numpy().astype("int32")),
+    )
     find = jax.jit(jax.vmap(jax.value_and_grad(loss), in_axes=(0, None, None)))
 
     def evaluate():

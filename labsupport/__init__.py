@@ -13,7 +13,8 @@ from labsupport import _renamed
 
 __version__ = "1.0.0"
 
-#: The names of the README's example; each is imported when it is first asked for, so that the command line starts at once.
+#: The names of the README's example; each is imported when it is first asked for, so that the
+#: command line starts at once.
 _HOME = {"Problem": "problem", "Objective": "objective", "Recipe": "recipe"}
 __all__ = ["Objective", "Problem", "Recipe"]
 

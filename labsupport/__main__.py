@@ -13,7 +13,10 @@ from labsupport.recipe import Recipe
 from labsupport.reproduce import commands as reproduction
 from labsupport.teach import commands
 
-app = typer.Typer(add_completion=False, help="Train networks with small and large batches and measure how sharp their minima are.")
+app = typer.Typer(
+    add_completion=False,
+    help="Train networks with small and large batches and measure how sharp their minima are.",
+)
 
 
 @app.command()
@@ -34,14 +37,20 @@ def say_how_it_is() -> None:
 
 
 @app.command()
-def fetch(names: Annotated[list[str], typer.Argument(help=f"data sets, of: {', '.join(data.NAMES)}")]) -> None:
+def fetch(
+    names: Annotated[list[str], typer.Argument(help=f"data sets, of: {', '.join(data.NAMES)}")],
+) -> None:
     """Bring data sets into the data folder, or check those that are there."""
     for name in names:
         print(data.load(name, device="cpu"))
 
 
 @app.command()
-def store(forget: Annotated[bool, typer.Option(help="delete all results, and say what was deleted")] = False) -> None:
+def store(
+    forget: Annotated[
+        bool, typer.Option(help="delete all results, and say what was deleted")
+    ] = False,
+) -> None:
     """Say where results are kept and how many there are; or forget them."""
     from labsupport.cache import upkeep
 
@@ -54,21 +63,31 @@ def store(forget: Annotated[bool, typer.Option(help="delete all results, and say
 
 
 @app.command()
-def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.REGISTRY)}")] = "F0",
-          batch_size: Annotated[list[int], typer.Option(help="one or more")] = [32, 400],  # noqa: B006
-          epochs: int = 80, learning_rate: float = 1e-3, seeds: int = 5, stop_loss: float | None = None,
-          train_size: int | None = None, sharpness: Annotated[bool, typer.Option(help="measure Metric 2.1 too")] = False) -> None:
+def train(
+    network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.REGISTRY)}")] = "F0",
+    batch_size: Annotated[list[int], typer.Option(help="one or more")] = [32, 400],  # noqa: B006
+    epochs: int = 80,
+    learning_rate: float = 1e-3,
+    seeds: int = 5,
+    stop_loss: float | None = None,
+    train_size: int | None = None,
+    sharpness: Annotated[bool, typer.Option(help="measure Metric 2.1 too")] = False,
+) -> None:
     """Train a network with one or more batch sizes and print the mean over seeds; finished runs come from the store."""
     from labsupport import experiments, sweep
     from labsupport.errors import choose
 
     choose("network", network, networks.REGISTRY)
     problem = Problem(network, networks.REGISTRY[network].dataset, train_size)
-    recipes = {f"B = {size}": Recipe(size, epochs=epochs, learning_rate=learning_rate, stop_loss=stop_loss) for size in batch_size}
+    recipes = {
+        f"B = {size}": Recipe(size, epochs=epochs, learning_rate=learning_rate, stop_loss=stop_loss)
+        for size in batch_size
+    }
     print(f"{'':<10} {'train loss':>11} {'test %':>14}" + f" {'phi(1e-3) %':>16}" * sharpness)
     for name, runs in sweep.run(problem, recipes, seeds).items():
         found = runs.final
-        line = f"{name:<10} {found.train_loss.mean():>11.4f} {found.test_accuracy.mean():>7.2f} ± {found.test_accuracy.std():.2f}"
+        accuracy = f"{found.test_accuracy.mean():>7.2f} ± {found.test_accuracy.std():.2f}"
+        line = f"{name:<10} {found.train_loss.mean():>11.4f} {accuracy}"
         if sharpness:
             phi = experiments.sharpness_of(problem, runs.x, epsilons=(1e-3,)).sharpness
             line += f" {phi.mean():>9.2f} ± {phi.std():.2f}"
@@ -79,7 +98,9 @@ def train(network: Annotated[str, typer.Argument(help=f"of: {', '.join(networks.
 def scales() -> None:
     """Print the table of recipes at each scale."""
     for row in settings.TABLE.values():
-        print(f"{row.name}: {row.main.network} on {row.main.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}")
+        print(
+            f"{row.name}: {row.main.network} on {row.main.dataset}, {row.seeds} seeds\n  SB {row.SB}\n  LB {row.LB}"
+        )
 
 
 commands.register(app)

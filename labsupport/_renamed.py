@@ -35,8 +35,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec):
         new = MODULES[spec.name.partition(".")[2]]
-        warnings.warn(f"{spec.name} is now labsupport.{new}; the old name goes with the next version.",
-                      DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"{spec.name} is now labsupport.{new}; the old name goes with the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         module = importlib.import_module(f"labsupport.{new}")
         self.home = module.__spec__
         return module

@@ -26,7 +26,16 @@ from labsupport.engine.functions import check_points
 from labsupport.engine.layout import Layout, flatten, unflatten
 from labsupport.errors import NotFiniteWarning, choose
 
-__all__ = ["STATISTICS", "Objective", "Statistics", "chunks", "flatten", "summed_loss", "together", "unflatten"]
+__all__ = [
+    "STATISTICS",
+    "Objective",
+    "Statistics",
+    "chunks",
+    "flatten",
+    "summed_loss",
+    "together",
+    "unflatten",
+]
 
 #: Whose statistics batch norm may use when an objective is made.
 STATISTICS = ("batch", "running")
@@ -34,6 +43,7 @@ STATISTICS = ("batch", "running")
 
 def _computed(method):
     """A method whose tensors autograd can use, also where it is called under inference mode."""
+
     @functools.wraps(method)
     def outside(*args, **kwargs):
         if not torch.is_inference_mode_enabled():
@@ -50,24 +60,25 @@ class Objective:
     Parameters
     ----------
     network : str or nn.Module
-        A name from `networks.REGISTRY` or any module: tensors in, logits (B, K) out. It is left as it is. Its parameters
-        that require a gradient are x; their values do not matter here. All else (frozen parameters, buffers) is held as
-        it is now.
+        A name from `networks.REGISTRY` or any module: tensors in, logits (B, K) out. It is left as
+        it is. Its parameters that require a gradient are x; their values do not matter here. All
+        else (frozen parameters, buffers) is held as it is now.
     inputs : Tensor (N, ...)
-        Samples, on the device where f is to be computed, of any type that the network takes. uint8 images that it does not
-        take are divided by 255, whole numbers become int64 or floats, half precision becomes float32.
-        Or all samples in one: a torch ``Dataset`` or ``DataLoader``, read once, or a labsupport ``Dataset`` (its training
-        samples); then ``labels`` is left out.
+        Samples, on the device where f is to be computed, of any type that the network takes. uint8
+        images that it does not take are divided by 255, whole numbers become int64 or floats, half
+        precision becomes float32. Or all samples in one: a torch ``Dataset`` or ``DataLoader``,
+        read once, or a labsupport ``Dataset`` (its training samples); then ``labels`` is left out.
     labels : Tensor (N,)
         Class numbers of any whole type; (N, 1) and one-hot rows (N, K) are understood.
     chunk
         Samples that share batch-norm statistics.
     statistics
-        Whose mean and variance batch norm uses: ``batch``, each chunk's own, as in the paper; ``running``, those that the
-        module carries now, held fixed. `frozen_at` measures new ones. Running statistics are never updated.
+        Whose mean and variance batch norm uses: ``batch``, each chunk's own, as in the paper;
+        ``running``, those that the module carries now, held fixed. `frozen_at` measures new ones.
+        Running statistics are never updated.
     loss
-        ``loss(logits, labels)`` -> scalar, a mean over samples, to use instead of cross-entropy; then logits and labels may
-        have any shape with one row a sample.
+        ``loss(logits, labels)`` -> scalar, a mean over samples, to use instead of cross-entropy;
+        then logits and labels may have any shape with one row a sample.
 
     Raises
     ------
@@ -84,31 +95,52 @@ class Objective:
     (40330, 2.302585...)
     """
 
-    def __init__(self, network: str | nn.Module, inputs, labels=None, *, chunk: int = 5000, statistics: str = "batch",
-                 loss: Callable[[Tensor, Tensor], Tensor] | None = None):
+    def __init__(
+        self,
+        network: str | nn.Module,
+        inputs,
+        labels=None,
+        *,
+        chunk: int = 5000,
+        statistics: str = "batch",
+        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ):
         self.network = networks.layers(network)
         self.chunk = whole_number("chunk", chunk, least=1)
         if self.chunk < 2:
             raise ValueError(f"chunk is {chunk}; batch norm needs at least 2 samples together.")
         self.statistics = choose("statistics", statistics, STATISTICS)
         if loss is not None and not callable(loss):
-            raise TypeError(f"loss is {shown(loss)}; a function loss(logits, labels) -> scalar, a mean over samples, is needed.")
+            raise TypeError(
+                f"loss is {shown(loss)}; a function loss(logits, labels) -> scalar, a mean over samples, is needed."
+            )
         inputs, labels = samples.read(inputs, labels)
         self.loss, self.frozen = loss, None
         self.dtype = inputs.dtype if inputs.is_floating_point() else _dtype_of(self.network)
         with threads.measuring(Layout.of(self.network).n, inputs.device, self.dtype):
             self.engine, self.inputs, self.classes = engine(
-                self.network, inputs, carried=statistics == "running", dtype=self.dtype, loss=loss is not None)
+                self.network,
+                inputs,
+                carried=statistics == "running",
+                dtype=self.dtype,
+                loss=loss is not None,
+            )
             self.labels = samples.class_numbers(labels, self.classes) if loss is None else labels
             if loss is not None:
                 self._check_loss()
 
     def __repr__(self) -> str:
         size = f"{self.n:,} parameters, {len(self.labels):,} samples in chunks of {self.chunk:,}"
-        loss = "cross-entropy" if self.loss is None else getattr(self.loss, "__name__", type(self.loss).__name__)
+        loss = (
+            "cross-entropy"
+            if self.loss is None
+            else getattr(self.loss, "__name__", type(self.loss).__name__)
+        )
         kind = str(self.dtype).removeprefix("torch.")
-        return (f"Objective({type(self.network).__name__}: {size}; {loss}; {self.statistics} statistics; "
-                f"{self.engine.name}, {kind} on {self.device})")
+        return (
+            f"Objective({type(self.network).__name__}: {size}; {loss}; {self.statistics} statistics; "
+            f"{self.engine.name}, {kind} on {self.device})"
+        )
 
     @property
     def n(self) -> int:
@@ -127,7 +159,16 @@ class Objective:
     @property
     def key(self) -> tuple:
         """What a value of f depends on, beside x: to be hashed by content."""
-        return (self.network, self.inputs, self.labels, self.chunk, self.statistics, self.frozen, str(self.dtype), self.loss)
+        return (
+            self.network,
+            self.inputs,
+            self.labels,
+            self.chunk,
+            self.statistics,
+            self.frozen,
+            str(self.dtype),
+            self.loss,
+        )
 
     # -- the function ---------------------------------------------------------------------------------------
 
@@ -141,12 +182,16 @@ class Objective:
         Raises TypeError where a loss of one's own stands in for cross-entropy and there are no classes.
         """
         if not self._classifies:
-            raise TypeError("This objective has a loss of its own and no class numbers (N,), so it has no accuracy.")
+            raise TypeError(
+                "This objective has a loss of its own and no class numbers (N,), so it has no accuracy."
+            )
         return self.loss_and_accuracy(x)[1]
 
     @_computed
     def loss_and_accuracy(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both from one pass: nats and percent, float64, each a scalar or (S,); accuracy is nan where there are no classes."""
+        """Both from one pass: nats and percent, float64, each a scalar or (S,); accuracy is nan
+        where there are no classes.
+        """
         points = self._points(x)
         loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
         right = torch.zeros_like(loss) if self._classifies else torch.full_like(loss, torch.nan)
@@ -157,7 +202,8 @@ class Objective:
                 logits = self._logits(points[rows], part, rows)
                 loss[rows] += self._losses(logits, self.labels[part]).double()
                 if self._classifies:
-                    right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)  # as argmax, many times faster
+                    # as argmax, many times faster
+                    right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)
 
         self._for_all(len(points), look)
         loss, right = loss / len(self.labels), 100 * right / len(self.labels)
@@ -191,19 +237,27 @@ class Objective:
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
         """The Hessian of f at x times v, the derivative of the gradient along v, of v's shape.
 
-        For a stack x (S, n), v is (S, n), a vector a row, or (n,), one for all: the result is one product a row, (S, n).
+        For a stack x (S, n), v is (S, n), a vector a row, or (n,), one for all: the result is one
+        product a row, (S, n).
 
         Raises
         ------
         ValueError
             Another shape of v, a v that is not finite, a kernel without a second derivative.
         """
-        points, vectors = self._points(x), check_points(v, self.n, what="v").to(self.device, self.dtype)
+        points, vectors = (
+            self._points(x),
+            check_points(v, self.n, what="v").to(self.device, self.dtype),
+        )
         if len(vectors) not in (1, len(points)):
-            raise ValueError(f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed.")
+            raise ValueError(
+                f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed."
+            )
         with threads.measuring(self.n, self.device, self.dtype), torch.enable_grad():
             vectors = vectors.expand(len(points), -1)
-            products = torch.stack([self._product(points, s, vectors[s]) for s in range(len(points))])
+            products = torch.stack(
+                [self._product(points, s, vectors[s]) for s in range(len(points))]
+            )
         self._say_if_not_finite("The Hessian-vector product", products.abs().amax(1))
         return (products / len(self.labels)).to(check_points(x).dtype).view_as(x)
 
@@ -213,7 +267,10 @@ class Objective:
         points = self._points(x)
         rows = [slice(s, s + 1) for s in range(len(points))]
         with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
-            found = [torch.cat([self._logits(points[row], part, row) for part in self._parts], -1) for row in rows]
+            found = [
+                torch.cat([self._logits(points[row], part, row) for part in self._parts], -1)
+                for row in rows
+            ]
         out = torch.cat(found).movedim(-1, 1)  # (S, K, N) -> (S, N, K)
         return out if x.dim() == 2 else out[0]
 
@@ -222,27 +279,41 @@ class Objective:
     @_computed
     def double(self) -> Objective:
         """The same function in float64."""
+
         def exact(tensor: Tensor) -> Tensor:
             return tensor.double() if tensor.is_floating_point() else tensor
 
-        return self._variant(inputs=exact(self.inputs), labels=exact(self.labels), dtype=torch.float64,
-                             frozen=moments.changed(self.frozen, exact), engine=self.engine.to(self.device, torch.float64))
+        return self._variant(
+            inputs=exact(self.inputs),
+            labels=exact(self.labels),
+            dtype=torch.float64,
+            frozen=moments.changed(self.frozen, exact),
+            engine=self.engine.to(self.device, torch.float64),
+        )
 
     @_computed
     def frozen_at(self, x: Tensor) -> Objective:
         """The same function with batch norm's statistics measured once, at x on all samples, and then held.
 
-        For a stack x (S, n) the result takes stacks of the same S, row by row. A network without batch norm comes back as
-        it is. Its ``statistics`` are called ``frozen``.
+        For a stack x (S, n) the result takes stacks of the same S, row by row. A network without
+        batch norm comes back as it is. Its ``statistics`` are called ``frozen``.
         """
         points = self._points(x)
         with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
             tables = [moments.measured(self._observed(point)) for point in points.split(1)]
-        return self._variant(frozen=moments.stacked(tables), statistics="frozen") if tables[0] else self
+        return (
+            self._variant(frozen=moments.stacked(tables), statistics="frozen")
+            if tables[0]
+            else self
+        )
 
     def row(self, s: int) -> Objective:
         """The function of model ``s`` of a stack alone: itself, unless statistics were frozen for a stack."""
-        return self if self.frozen is None else self._variant(frozen=moments.of_rows(self.frozen, slice(s, s + 1)))
+        return (
+            self
+            if self.frozen is None
+            else self._variant(frozen=moments.of_rows(self.frozen, slice(s, s + 1)))
+        )
 
     def _variant(self, **changes) -> Objective:
         other = copy.copy(self)
@@ -262,9 +333,13 @@ class Objective:
         if self.frozen is not None:
             count = moments.models(self.frozen)
             if count not in (1, len(points)):
-                raise ValueError(f"The statistics were frozen for {count} models; x has {len(points)} rows.")
+                raise ValueError(
+                    f"The statistics were frozen for {count} models; x has {len(points)} rows."
+                )
         if not torch.isfinite(points).all():
-            raise ValueError(f"x overflows {self.dtype}, in which this f is computed. Use f.double().")
+            raise ValueError(
+                f"x overflows {self.dtype}, in which this f is computed. Use f.double()."
+            )
         return points
 
     @property
@@ -274,7 +349,9 @@ class Objective:
 
     def _for_all(self, models: int, function: Callable[[slice], None]) -> None:
         """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
-        size = together(self.network, self.n, self.device, models, min(self.chunk, len(self.labels)))
+        size = together(
+            self.network, self.n, self.device, models, min(self.chunk, len(self.labels))
+        )
         groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
         with threads.measuring(self.n, self.device, self.dtype) as lanes:
             threads.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
@@ -290,7 +367,9 @@ class Objective:
 
     def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
         """Outputs (S, ..., B) of the models in ``rows``."""
-        return self.engine.logits(points, self.inputs[part], frozen=moments.of_rows(self.frozen, rows))
+        return self.engine.logits(
+            points, self.inputs[part], frozen=moments.of_rows(self.frozen, rows)
+        )
 
     def _observed(self, point: Tensor) -> Iterator[tuple[float, dict[str, Statistics]]]:
         """Batch norm's statistics at one point (1, n), chunk after chunk, each with its share of the samples."""
@@ -307,10 +386,13 @@ class Objective:
 
     def _product(self, points: Tensor, s: int, v: Tensor) -> Tensor:
         """The Hessian at row s times v (n,), summed over the samples."""
-        def loss(part: slice) -> Callable[[Tensor], Tensor]:
-            return lambda leaf: self._losses(self._logits(leaf, part, slice(s, s + 1)), self.labels[part]).sum()
 
-        return second_derivative.product(map(loss, self._parts), points[s:s + 1], v)
+        def loss(part: slice) -> Callable[[Tensor], Tensor]:
+            return lambda leaf: self._losses(
+                self._logits(leaf, part, slice(s, s + 1)), self.labels[part]
+            ).sum()
+
+        return second_derivative.product(map(loss, self._parts), points[s : s + 1], v)
 
     def _say_if_not_finite(self, what: str, values: Tensor) -> None:
         """One warning where a result is inf or nan."""
@@ -320,7 +402,11 @@ class Objective:
         why = f"its numbers overflow {self.dtype}, so that f.double() or a smaller x may help"
         if self.inputs.is_floating_point() and not torch.isfinite(self.inputs).all():
             why = "the inputs hold values that are not finite"
-        warnings.warn(f"{what} is not a finite number for model(s) {bad}: {why}.", NotFiniteWarning, stacklevel=4)
+        warnings.warn(
+            f"{what} is not a finite number for model(s) {bad}: {why}.",
+            NotFiniteWarning,
+            stacklevel=4,
+        )
 
     def _check_loss(self) -> None:
         few = slice(0, min(probe.SAMPLES, len(self.labels)))
@@ -328,7 +414,12 @@ class Objective:
         with torch.no_grad():
             out = self.engine.logits(start, self.inputs[few])[0].movedim(-1, 0)
         probe.check_loss(self.loss, out, self.labels[few])
-        if out.dim() == 2 and out.shape[1] > 1 and self.labels.dim() == 1 and self.labels.dtype == torch.int64:
+        if (
+            out.dim() == 2
+            and out.shape[1] > 1
+            and self.labels.dim() == 1
+            and self.labels.dtype == torch.int64
+        ):
             self.classes = out.shape[1]
 
     @property

@@ -22,10 +22,15 @@ FOLDER = Path(__file__).resolve().parent / "results"
 def commit(folder: Path = FOLDER) -> str:
     """The commit of the sources; "unknown" without git, outside a clone, or where git ignores them."""
     try:
-        asked = ["git", "log", "-1", "--format=%h", "--", str(folder)]  # empty for files that git does not track
-        found = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+        # empty for files that git does not track
+        asked = ["git", "log", "-1", "--format=%h", "--", str(folder)]
+        found = subprocess.run(
+            asked, cwd=folder, capture_output=True, text=True, check=False
+        ).stdout.strip()
         asked = ["git", "rev-parse", "--short", "HEAD"]
-        head = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+        head = subprocess.run(
+            asked, cwd=folder, capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         return "unknown"
     return head if found and head else "unknown"
@@ -34,17 +39,31 @@ def commit(folder: Path = FOLDER) -> str:
 def here(**about) -> dict:
     """Date, commit, kind of machine and versions, and what else is to be known ``about`` the measurement."""
     cores = os.cpu_count()
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} CPU core{'s' * (cores != 1)}"
-    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": commit(),
-            "machine": machine, "scale": environment.scale(), "labsupport": __version__, "torch": torch.__version__,
-            "python": platform.python_version(), **about}
+    machine = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else f"{cores} CPU core{'s' * (cores != 1)}"
+    )
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "machine": machine,
+        "scale": environment.scale(),
+        "labsupport": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        **about,
+    }
 
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
     """Write ``name``.json, whole or not at all; a missing number is null, which every reader of JSON takes."""
     path = folder / f"{name}.json"
     rounded = rows.round(6).astype(object)
-    content = {"provenance": provenance, "rows": rounded.where(rounded.notna(), None).to_dict("records")}
+    content = {
+        "provenance": provenance,
+        "rows": rounded.where(rounded.notna(), None).to_dict("records"),
+    }
     files.write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return path
 

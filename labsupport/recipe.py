@@ -64,7 +64,9 @@ class Recipe:
         if self.augment is not None:
             choose("augmentation", self.augment, remedies.AUGMENTATIONS)
         if (self.epochs is None) == (self.steps is None):
-            raise ValueError(f"Give epochs or steps, one of the two; given: epochs={self.epochs}, steps={self.steps}.")
+            raise ValueError(
+                f"Give epochs or steps, one of the two; given: epochs={self.epochs}, steps={self.steps}."
+            )
         for name in ("batch_size", "epochs", "steps", "ghost_batch", "inner_steps"):
             if getattr(self, name) is not None:
                 self._set(name, whole_number(name, getattr(self, name), least=1))
@@ -74,8 +76,10 @@ class Recipe:
             if getattr(self, name) is not None:
                 self._set(name, number(name, getattr(self, name), least=0))
         if self.momentum and self.optimizer == "adam":
-            raise ValueError(f"momentum is {self.momentum} and the optimizer is 'adam', which has its own. "
-                             "Leave momentum out, or use optimizer='sgd'.")
+            raise ValueError(
+                f"momentum is {self.momentum} and the optimizer is 'adam', which has its own. "
+                "Leave momentum out, or use optimizer='sgd'."
+            )
         if self.ghost_batch == 1:
             raise ValueError("ghost_batch is 1; batch norm needs at least 2 samples together.")
         self._set("growth", _growth(self.growth))
@@ -101,10 +105,15 @@ class Recipe:
 
 
 def _growth(given) -> tuple[tuple[int, int], ...]:
-    wanted = (f"growth is {given}; it needs (from epoch, batch size) pairs, epochs counted from 0 and rising, sizes of at "
-              "least 1. An example: ((10, 64), (20, 128)).")
+    wanted = (
+        f"growth is {given}; it needs (from epoch, batch size) pairs, epochs counted from 0 and rising, sizes of at "
+        "least 1. An example: ((10, 64), (20, 128))."
+    )
     try:
-        pairs = tuple((whole_number("epoch", epoch, least=0), whole_number("size", size, least=1)) for epoch, size in given)
+        pairs = tuple(
+            (whole_number("epoch", epoch, least=0), whole_number("size", size, least=1))
+            for epoch, size in given
+        )
     except (TypeError, ValueError):
         raise ValueError(wanted) from None
     epochs = [epoch for epoch, _ in pairs]
@@ -118,5 +127,7 @@ def _plateau(given) -> tuple[int, float]:
         epochs, share = given
         return whole_number("epochs", epochs, least=1), number("share", share, least=0, below=1)
     except (TypeError, ValueError):
-        raise ValueError(f"stop_plateau is {given!r}; a pair (epochs, share) is needed, at least 1 epoch and a share from 0 "
-                         "to 1. An example: (5, 0.01).") from None
+        raise ValueError(
+            f"stop_plateau is {given!r}; a pair (epochs, share) is needed, at least 1 epoch and a share from 0 "
+            "to 1. An example: (5, 0.01)."
+        ) from None

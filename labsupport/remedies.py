@@ -99,7 +99,7 @@ def augment_images(inputs: Tensor, generator: torch.Generator) -> Tensor:
     up to a fifth of the size; outside the picture there is black."""
     lead, image = inputs.shape[:-3], inputs.shape[-3:]
     flat = inputs.reshape(-1, *image)
-    draw = lambda: 2 * torch.rand(len(flat), generator=generator, device=inputs.device) - 1  # noqa: E731
+    draw = lambda: 2 * torch.rand(len(flat), generator=generator, device=inputs.device) - 1
     angle, flip = draw() * torch.pi / 18, draw().sign()
     zero = torch.stack([flip * angle.cos(), -angle.sin(), 0.4 * draw()], 1)
     one = torch.stack([flip * angle.sin(), angle.cos(), 0.4 * draw()], 1)

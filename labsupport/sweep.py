@@ -20,22 +20,38 @@ from labsupport.training import Runs
 
 
 @remember
-def trained(problem: Problem, recipe: Recipe, seeds: tuple[int, ...], checkpoints: tuple[int, ...] = (), x0=None,
-            records: int | Sequence[int] = 40) -> Runs:
+def trained(
+    problem: Problem,
+    recipe: Recipe,
+    seeds: tuple[int, ...],
+    checkpoints: tuple[int, ...] = (),
+    x0=None,
+    records: int | Sequence[int] = 40,
+) -> Runs:
     """One `training.train`, remembered."""
     return training.train(problem, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
 
 
-def run(problem: Problem, recipes: Mapping[str, Recipe], seeds: int | Sequence[int] = 5, *, checkpoints: Sequence[int] = (),
-        x0: Mapping | None = None, records: int | Sequence[int] = 40) -> dict[str, Runs]:
+def run(
+    problem: Problem,
+    recipes: Mapping[str, Recipe],
+    seeds: int | Sequence[int] = 5,
+    *,
+    checkpoints: Sequence[int] = (),
+    x0: Mapping | None = None,
+    records: int | Sequence[int] = 40,
+) -> dict[str, Runs]:
     """Train one problem by each of several recipes, from the same seeds; {name: Runs}.
 
-    What was trained before, by any chapter, is read from the store. The rest is spread over `device.workers()`
-    processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the names; ``records`` as in `training.train`.
+    What was trained before, by any chapter, is read from the store. The rest is spread over
+    `device.workers()` processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the
+    names; ``records`` as in `training.train`.
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    jobs = {name: (problem, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
-            for name, recipe in recipes.items()}
+    jobs = {
+        name: (problem, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
+        for name, recipe in recipes.items()
+    }
     return each(trained, jobs)
 
 
@@ -57,17 +73,23 @@ def _side_by_side(function, jobs: list[tuple], workers: int) -> None:
     """Compute and store; the results themselves do not travel. An error in a worker is raised here."""
     around = (os.getpid(), str(cache.folder()), surroundings.switches())
     try:
-        Parallel(n_jobs=workers, batch_size=1)(delayed(_quiet)(function, job, around) for job in jobs)
+        Parallel(n_jobs=workers, batch_size=1)(
+            delayed(_quiet)(function, job, around) for job in jobs
+        )
     except BrokenProcessPool as error:
-        warnings.warn(f"A process that trained beside this one has ended by itself, perhaps for want of memory ({error}). "
-                      "What is missing is computed here, one after the other.", stacklevel=3)
+        warnings.warn(
+            f"A process that trained beside this one has ended by itself, perhaps for want of memory ({error}). "
+            "What is missing is computed here, one after the other.",
+            stacklevel=3,
+        )
 
 
 def _quiet(function, job, around) -> None:
     parent, folder, switches = around
     _end_with(parent)
     environment.use_store(folder)
-    if surroundings.switches() == switches:  # else its result would have another name, and the caller computes its own
+    # else its result would have another name, and the caller computes its own
+    if surroundings.switches() == switches:
         function(*job)
 
 

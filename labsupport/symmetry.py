@@ -4,8 +4,9 @@ Batch norm divides each unit by its own spread. So a row of weights ahead of it,
 the network computes the same (up to batch norm's ``eps``, 1e-5, which is added to the variance). Chapter 3 uses this on
 pictures, chapter 9 on measures. That holds with each batch's own statistics, not with running or frozen ones.
 
-Both changes are known for plain sequences alone (`nn.Sequential` of the package's layers), where what follows a layer is
-the next one; a residual connection, a hook or a shared layer could undo them unseen, so such networks are refused.
+Both changes are known for plain sequences alone (`nn.Sequential` of the package's layers), where
+what follows a layer is the next one; a residual connection, a hook or a shared layer could undo
+them unseen, so such networks are refused.
 """
 
 from __future__ import annotations
@@ -29,15 +30,20 @@ def ahead_of_norm(network: nn.Sequential) -> list[str]:
     """
     named = list(_plain(network)._modules.items())
     weighted, norms = (nn.Linear, nn.Conv1d, nn.Conv2d), (nn.BatchNorm1d, nn.BatchNorm2d)
-    return [name for (name, layer), (_, after) in pairwise(named)
-            if isinstance(layer, weighted) and isinstance(after, norms)]
+    return [
+        name
+        for (name, layer), (_, after) in pairwise(named)
+        if isinstance(layer, weighted) and isinstance(after, norms)
+    ]
 
 
 def row_lengths(network: str | nn.Sequential, x: Tensor) -> dict[str, Tensor]:
     """{layer: (units,) or (S, units)}, the length of each row of weights ahead of a batch norm, biases left out."""
     module, layout, points = _opened(network, x)
     weights = layout.split(points)
-    found = {name: weights[f"{name}.weight"].flatten(2).norm(dim=2) for name in ahead_of_norm(module)}
+    found = {
+        name: weights[f"{name}.weight"].flatten(2).norm(dim=2) for name in ahead_of_norm(module)
+    }
     return found if x.dim() == 2 else {name: lengths[0] for name, lengths in found.items()}
 
 
@@ -70,8 +76,10 @@ def scale_rows(network: str | nn.Sequential, x: Tensor, factor: float) -> Tensor
 def _plain(network: nn.Module) -> nn.Sequential:
     reason = not_plain(network)
     if reason:
-        raise TypeError(f"The network is no plain sequence: {reason}. Only there it is known what a scaled row leads to. Possible: "
-                        "nn.Sequential of Linear, Conv, BatchNorm, ReLU, MaxPool2d, Dropout, Flatten, Unflatten.")
+        raise TypeError(
+            f"The network is no plain sequence: {reason}. Only there it is known what a scaled row leads to. Possible: "
+            "nn.Sequential of Linear, Conv, BatchNorm, ReLU, MaxPool2d, Dropout, Flatten, Unflatten."
+        )
     return network
 
 
@@ -98,9 +106,9 @@ def _scaled(network, x: Tensor, factor_of) -> Tensor:
 def around_relu(network: nn.Sequential) -> list[tuple[str, str]]:
     """(layer ahead, layer behind) for each ReLU: what `rescale` multiplies and what it divides.
 
-    Ahead is what feeds the ReLU, a weighted layer or its batch norm; behind is the next weighted layer. Pooling, dropout and
-    reshaping between the two let a positive factor through, as ReLU does. A ReLU next to a batch norm that has no scale, or
-    followed by one, is left out.
+    Ahead is what feeds the ReLU, a weighted layer or its batch norm; behind is the next weighted
+    layer. Pooling, dropout and reshaping between the two let a positive factor through, as ReLU
+    does. A ReLU next to a batch norm that has no scale, or followed by one, is left out.
 
     >>> around_relu(networks.build("F0-plain"))
     [('1', '3'), ('3', '5'), ('5', '7')]
@@ -109,23 +117,28 @@ def around_relu(network: nn.Sequential) -> list[tuple[str, str]]:
     """
     named = list(_plain(network)._modules.items())
     weighted, norms = (nn.Linear, nn.Conv1d, nn.Conv2d), (nn.BatchNorm1d, nn.BatchNorm2d)
-    at = [place for place, (_, layer) in enumerate(named) if isinstance(layer, (*weighted, *norms))]  # all else lets it through
+    # all else lets it through
+    at = [place for place, (_, layer) in enumerate(named) if isinstance(layer, (*weighted, *norms))]
     pairs = []
     for place, (_, layer) in enumerate(named):
         ahead = [named[k] for k in at if k < place][-1:]
         behind = [named[k] for k in at if k > place][:1]
-        if isinstance(layer, nn.ReLU) and ahead and behind:
-            if ahead[0][1].weight is not None and isinstance(behind[0][1], weighted):
-                pairs.append((ahead[0][0], behind[0][0]))
+        if not isinstance(layer, nn.ReLU) or not ahead or not behind:
+            continue
+        (before, scaled), (after, divided) = ahead[0], behind[0]
+        if scaled.weight is not None and isinstance(divided, weighted):
+            pairs.append((before, after))
     return pairs
 
 
 def rescale(network: str | nn.Sequential, x: Tensor, factor: float, relu: int = 0) -> Tensor:
-    """x (n,) or (S, n) with the layer ahead of a ReLU times ``factor`` and the layer behind it divided by it; a new tensor.
+    """x (n,) or (S, n) with the layer ahead of a ReLU times ``factor`` and the layer behind it
+    divided by it; a new tensor.
 
-    The function stays: ReLU lets a positive factor through. This is the rescaling of Dinh et al. 2017; chapter 9 uses it to
-    break Metric 2.1. ``relu`` counts the ReLUs from 0. Weights and biases ahead are scaled, behind the weights alone. A
-    factor that is a power of two changes no digit of the outputs.
+    The function stays: ReLU lets a positive factor through. This is the rescaling of Dinh et al.
+    2017; chapter 9 uses it to break Metric 2.1. ``relu`` counts the ReLUs from 0. Weights and
+    biases ahead are scaled, behind the weights alone. A factor that is a power of two changes no
+    digit of the outputs.
 
     Raises
     ------
@@ -137,7 +150,9 @@ def rescale(network: str | nn.Sequential, x: Tensor, factor: float, relu: int = 
     module, layout, points = _opened(network, x)
     pairs = around_relu(module)
     if not 0 <= relu < len(pairs):
-        raise ValueError(f"relu is {relu}; this network has {len(pairs)} ReLUs between layers with weights, counted from 0.")
+        raise ValueError(
+            f"relu is {relu}; this network has {len(pairs)} ReLUs between layers with weights, counted from 0."
+        )
     ahead, behind = pairs[relu]
     points = points.clone()
     weights = layout.split(points)  # views

@@ -1,7 +1,7 @@
 """Any module against torch itself: loss, accuracy, gradient, Hessian-vector product, one point and stacks.
 
-Networks are drawn at random, from features that people's networks have. The profile decides how many: a few in every run,
-300 with ``HYPOTHESIS_PROFILE=many``, which prints a table by feature.
+Networks are drawn at random, from features that people's networks have. The profile decides how
+many: a few in every run, 300 with ``HYPOTHESIS_PROFILE=many``, which prints a table by feature.
 """
 
 from __future__ import annotations
@@ -104,7 +104,12 @@ class Dictionary(nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.branches = nn.ModuleDict({"a": nn.ModuleList([nn.Linear(width, width)]), "b": nn.Sequential(nn.Linear(width, width))})
+        self.branches = nn.ModuleDict(
+            {
+                "a": nn.ModuleList([nn.Linear(width, width)]),
+                "b": nn.Sequential(nn.Linear(width, width)),
+            }
+        )
         self.extra = nn.ParameterList([nn.Parameter(torch.ones(width))])
 
     def forward(self, h):
@@ -171,7 +176,9 @@ FEATURES = {
     "layer norm": lambda w: nn.LayerNorm(w),
     "group norm": lambda w: nn.GroupNorm(3, w),
     "residual": lambda w: Residual(nn.Sequential(nn.Linear(w, w), nn.ReLU(), nn.Linear(w, w))),
-    "residual, batch norm": lambda w: Residual(nn.Sequential(nn.Linear(w, w), nn.BatchNorm1d(w), nn.ReLU())),
+    "residual, batch norm": lambda w: Residual(
+        nn.Sequential(nn.Linear(w, w), nn.BatchNorm1d(w), nn.ReLU())
+    ),
     "reused layer": lambda w: Twice(nn.Linear(w, w)),
     "reused batch norm": lambda w: Twice(used_norm(nn.BatchNorm1d(w))),
     "tied, transposed": Autoencoder,
@@ -192,16 +199,24 @@ FEATURES = {
     "orthogonal": lambda w: parametrizations.orthogonal(nn.Linear(w, w)),
     "pruned": lambda w: pruned(nn.Linear(w, w)),
     "padding, circular": image(lambda: nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")),
-    "padding, reflect": image(lambda: nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.SiLU),
+    "padding, reflect": image(
+        lambda: nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.SiLU
+    ),
     "padding, same": image(lambda: nn.Conv2d(1, 2, 3, padding="same", bias=False), nn.Tanh),
-    "pool, ceil": image(lambda: nn.Conv2d(1, 2, 2, padding=1), lambda: nn.MaxPool2d(2, ceil_mode=True)),
+    "pool, ceil": image(
+        lambda: nn.Conv2d(1, 2, 2, padding=1), lambda: nn.MaxPool2d(2, ceil_mode=True)
+    ),
     "pool, dilated": image(lambda: nn.Conv2d(1, 2, 1), lambda: nn.MaxPool2d(2, 1, dilation=(1, 2))),
     "pool, average": image(lambda: nn.Conv2d(1, 2, 2), lambda: nn.AvgPool2d((1, 2))),
     "pool, adaptive": image(lambda: nn.Conv2d(1, 3, 1), lambda: nn.AdaptiveAvgPool2d((2, 1))),
     "instance norm": image(lambda: nn.Conv2d(1, 2, 1), lambda: nn.InstanceNorm2d(2, affine=True)),
-    "grouped": image(lambda: nn.Conv2d(1, 4, 1), lambda: nn.Conv2d(4, 4, 2, groups=2, dilation=(1, 2))),
+    "grouped": image(
+        lambda: nn.Conv2d(1, 4, 1), lambda: nn.Conv2d(4, 4, 2, groups=2, dilation=(1, 2))
+    ),
     "transposed": image(lambda: nn.ConvTranspose2d(1, 2, 2, stride=2)),
-    "Unflatten": lambda w: nn.Sequential(nn.Unflatten(1, (1, 3, -1)), nn.Conv2d(1, 2, 2), nn.Flatten(), nn.LazyLinear(w)),
+    "Unflatten": lambda w: nn.Sequential(
+        nn.Unflatten(1, (1, 3, -1)), nn.Conv2d(1, 2, 2), nn.Flatten(), nn.LazyLinear(w)
+    ),
 }
 
 
@@ -250,7 +265,8 @@ def torchs(network, x, inputs, labels, statistics):
 
 
 def copy_of(network, x):
-    for module in network.modules():  # what weight_norm left behind cannot be copied while it has a graph
+    # what weight_norm left behind cannot be copied while it has a graph
+    for module in network.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, torch.Tensor) and value.grad_fn is not None:
                 setattr(module, name, value.detach())
@@ -268,8 +284,13 @@ def close(found, wanted, tolerance=1e-9):
     assert near(found, wanted, tolerance), f"{found} is not {wanted}"
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-          suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(networks())
 def test_a_random_network_is_torchs(drawn):
     features, network, inputs, labels, statistics = drawn
@@ -283,13 +304,19 @@ def test_a_random_network_is_torchs(drawn):
             SEEN[name]["refused"] += 1
         return
     exact = f.double()
-    points = torch.stack([x, x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))])
+    points = torch.stack(
+        [x, x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))]
+    )
     loss, gradient = exact.value_and_gradient(points.double())
     product = exact.hessian_vector(points.double(), torch.ones(f.n))
     for s in (0, 1):
         wanted = torchs(network, points[s], inputs, labels, statistics)
         close(exact.accuracy(points[s]), wanted[1])
-        for found, right in ((loss[s], wanted[0]), (gradient[s], wanted[2]), (product[s], wanted[3])):
+        for found, right in (
+            (loss[s], wanted[0]),
+            (gradient[s], wanted[2]),
+            (product[s], wanted[3]),
+        ):
             close(found, right)
         close(exact(points[s]), wanted[0])
     single, slope = f.value_and_gradient(x)
@@ -314,7 +341,9 @@ def test_the_table_by_feature_is_whole(capsys):
 @pytest.mark.parametrize("name", sorted(FEATURES))
 def test_each_feature_alone(name):
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(LENGTH, LENGTH), FEATURES[name](LENGTH), nn.Linear(LENGTH, CLASSES))
+    network = nn.Sequential(
+        nn.Linear(LENGTH, LENGTH), FEATURES[name](LENGTH), nn.Linear(LENGTH, CLASSES)
+    )
     inputs, labels = torch.randn(SAMPLES, LENGTH), torch.randint(0, CLASSES, (SAMPLES,))
     network.eval()(inputs)
     x = flatten(network)
@@ -330,7 +359,9 @@ class Dropped(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.inner = nn.Sequential(nn.Linear(LENGTH, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, CLASSES))
+        self.inner = nn.Sequential(
+            nn.Linear(LENGTH, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, CLASSES)
+        )
 
     def forward(self, h):
         return self.inner(h)

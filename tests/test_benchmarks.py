@@ -31,6 +31,7 @@ def test_arms_take_turns_and_the_ratio_is_the_baselines_over_ours(monkeypatch):
         def run():
             calls.append(name)
             now[0] += times[name]
+
         return run
 
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
@@ -70,7 +71,9 @@ def test_the_plain_loop_learns_like_ours(signals):
     recipe = Recipe(32, epochs=6)
     modules = plain.train("F0", signals, recipe, 2)
     ours = training.train(Problem("F0", signals), recipe, 2, progress=False)
-    losses = [F.cross_entropy(module(signals.x_train), signals.y_train).item() for module in modules]
+    losses = [
+        F.cross_entropy(module(signals.x_train), signals.y_train).item() for module in modules
+    ]
     assert len(modules) == 2 and losses == pytest.approx(ours.final.train_loss.tolist(), rel=0.25)
 
 
@@ -88,7 +91,9 @@ def test_the_outside_eigenvalue_is_ours(signals):
 
     x = training.train(Problem("F0-plain", signals), Recipe(32, epochs=3), 1, progress=False).x[0]
     f = Objective("F0-plain", signals.x_train, signals.y_train)
-    assert plain.top_eigenvalue("F0-plain", x, signals) == pytest.approx(float(curvature.top_eigenvalues(f, x)), rel=5e-3)
+    assert plain.top_eigenvalue("F0-plain", x, signals) == pytest.approx(
+        float(curvature.top_eigenvalues(f, x)), rel=5e-3
+    )
 
 
 def test_a_search_that_is_faster_but_worse_fails_its_row(signals, monkeypatch):
@@ -133,12 +138,16 @@ def test_pyhessian_finds_our_eigenvalue(signals):
 
 
 def test_the_residual_network_learns_by_the_general_path(signals):
-    runs = training.train(Problem(residual.Residual(), signals), Recipe(32, epochs=6), 2, progress=False)
+    runs = training.train(
+        Problem(residual.Residual(), signals), Recipe(32, epochs=6), 2, progress=False
+    )
     assert (runs.final.train_loss < 0.6 * runs.history.train_loss[0]).all()
 
 
 def test_a_row_whose_program_is_missing_is_left_out_with_its_reason(monkeypatch, capsys):
-    row = table.Row("F0", "a program", {"cpu": 1.0}, lambda: None, missing="it is not here; pip install it")
+    row = table.Row(
+        "F0", "a program", {"cpu": 1.0}, lambda: None, missing="it is not here; pip install it"
+    )
     monkeypatch.setattr(benchmarks.__main__.table, "rows", lambda kind: [row])
     benchmarks.__main__.main(rows="F0", pairs=1)
     assert "left out: it is not here; pip install it" in capsys.readouterr().out
@@ -148,7 +157,10 @@ def test_every_operation_of_a_step_has_its_floor(monkeypatch):
     monkeypatch.setattr(floors, "ROUNDS", 2)
     monkeypatch.setattr(floors, "CALLS", 1)
     found = floors.table(batch=8, seeds=2).set_index("operation").microseconds
-    assert len(found) == 9 and (found.drop("the rest: Python, views, a cache that others fill") > 0).all()
+    assert (
+        len(found) == 9
+        and (found.drop("the rest: Python, views, a cache that others fill") > 0).all()
+    )
 
 
 def test_what_fits_in_an_hour():
@@ -159,14 +171,22 @@ def test_what_fits_in_an_hour():
     answer = found.set_index(["machine", "question"]).answer
     seed = 0.2 * 80 * 125 + 4 * 50  # milliseconds: 10,000 steps and 50 evaluations
     assert answer["2 cores", "seeds of F0 on 4,000 samples"] == pytest.approx(2 * 3.6e6 / seed)
-    assert answer["16 cores", "samples for one seed of F0 a process"] == pytest.approx(3.6e6 / seed * 4000)
-    assert answer["a T4", "parameters for one seed on 4,000 samples a process"] == pytest.approx(16e9 / 48)
+    assert answer["16 cores", "samples for one seed of F0 a process"] == pytest.approx(
+        3.6e6 / seed * 4000
+    )
+    assert answer["a T4", "parameters for one seed on 4,000 samples a process"] == pytest.approx(
+        16e9 / 48
+    )
 
 
 def test_who_is_faster_is_said_by_the_whole_range():
-    rows = pd.DataFrame({"what": ["a", "b", "c"], "against": "JAX", "low": [1.1, 0.5, 0.9], "high": [2, 0.8, 1.2]})
-    assert page.verdict(rows) == ("- **JAX**. Ours is faster in every pair: a. It is faster in every pair: b. "
-                                  "Now one, now the other: c.")
+    rows = pd.DataFrame(
+        {"what": ["a", "b", "c"], "against": "JAX", "low": [1.1, 0.5, 0.9], "high": [2, 0.8, 1.2]}
+    )
+    assert page.verdict(rows) == (
+        "- **JAX**. Ours is faster in every pair: a. It is faster in every pair: b. "
+        "Now one, now the other: c."
+    )
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
@@ -189,10 +209,25 @@ def test_the_page_shows_what_is_committed():
 
 
 def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
-    rows = pd.DataFrame([{"what": "F0", "against": "plain loop", "ratio": 1.5, "low": 1.4, "high": 1.6, "wanted": 5.0,
-                          "pairs": 5, "share": math.nan, "possible": math.nan}])
+    rows = pd.DataFrame(
+        [
+            {
+                "what": "F0",
+                "against": "plain loop",
+                "ratio": 1.5,
+                "low": 1.4,
+                "high": 1.6,
+                "wanted": 5.0,
+                "pairs": 5,
+                "share": math.nan,
+                "possible": math.nan,
+            }
+        ]
+    )
     about = {**provenance.here(), "machine": "a test"}
-    monkeypatch.setattr(page, "committed", lambda name: (rows, about) if name == "speed-cpu" else None)
+    monkeypatch.setattr(
+        page, "committed", lambda name: (rows, about) if name == "speed-cpu" else None
+    )
     text = page.section("cpu")
     assert "| F0 | plain loop | **1.5** | 1.4 to 1.6 | 5 |  |  |" in text
     assert "Below what was asked for: F0 against plain loop." in text

@@ -35,7 +35,9 @@ def sound(tmp_path):
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
         cell.execution_count = count
     claim = code(notebook, "check.claim")
-    claim.outputs = [new_output("stream", name="stdout", text="held      2.1 SB wins [+7.02 points, 15.1 SE]\n")]
+    claim.outputs = [
+        new_output("stream", name="stdout", text="held      2.1 SB wins [+7.02 points, 15.1 SE]\n")
+    ]
     figure = code(notebook, "1 + 1")
     figure.source = 'plots.bars(gap, title="Large batches test worse on every seed")'
     figure.outputs = [new_output("display_data", {"image/png": "", "text/plain": "<Figure>"})]
@@ -51,7 +53,9 @@ def code(notebook, text):
 
 
 def prose(notebook, text):
-    return next(cell for cell in notebook.cells if cell.cell_type == "markdown" and text in cell.source)
+    return next(
+        cell for cell in notebook.cells if cell.cell_type == "markdown" and text in cell.source
+    )
 
 
 def replace(kind, text, new):
@@ -95,12 +99,18 @@ def set_metadata(key, value):
 
 
 def swap_sections(notebook):
-    at = [i for i, cell in enumerate(notebook.cells) if cell.source.startswith(("## Summary", "## What this"))]
+    at = [
+        i
+        for i, cell in enumerate(notebook.cells)
+        if cell.source.startswith(("## Summary", "## What this"))
+    ]
     notebook.cells[at[0]], notebook.cells[at[1]] = notebook.cells[at[1]], notebook.cells[at[0]]
 
 
 def drop_exercise(notebook):
-    at = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("### Exercise 2.3"))
+    at = next(
+        i for i, cell in enumerate(notebook.cells) if cell.source.startswith("### Exercise 2.3")
+    )
     del notebook.cells[at : at + 4]
 
 
@@ -122,22 +132,38 @@ def stdout(text):
 
 FAULTS = [
     (skeleton.title_cell, replace(prose, "# A miniature", "A miniature"), "# Title"),
-    (skeleton.title_cell, replace(prose, "*The question of the chapter?*", "The question?"), "the question"),
+    (
+        skeleton.title_cell,
+        replace(prose, "*The question of the chapter?*", "The question?"),
+        "the question",
+    ),
     (skeleton.title_cell, replace(prose, "**You will**", "You will"), "You will"),
     (skeleton.title_cell, replace(prose, "**You need**", "You need"), "You need"),
     (skeleton.title_cell, replace(prose, "(free GPU)", ""), "free GPU"),
     (skeleton.title_cell, replace(prose, "(setup.md)", "(03-other.ipynb)"), "Run it yourself"),
-    (skeleton.title_cell, add("[C](https://colab.research.google.com/github/a/b)"), "only a published copy"),
+    (
+        skeleton.title_cell,
+        add("[C](https://colab.research.google.com/github/a/b)"),
+        "only a published copy",
+    ),
     (skeleton.title_cell, lambda notebook: notebook.cells.pop(0), "first cell must be Markdown"),
     (skeleton.one_setup_cell, tag("import labsupport", "hide-input"), "tagged `setup`"),
     (skeleton.one_setup_cell, tag("import labsupport", "setup"), "must have the tags"),
     (skeleton.one_setup_cell, replace(code, '"-q", package', '"-U", "torch"'), "must start with"),
     (skeleton.one_setup_cell, replace(code, "import torch", "torch = None"), "nothing but imports"),
-    (skeleton.parts_in_order, replace(prose, "## Paper and us", "## The paper"), "`## Paper and us`"),
+    (
+        skeleton.parts_in_order,
+        replace(prose, "## Paper and us", "## The paper"),
+        "`## Paper and us`",
+    ),
     (skeleton.parts_in_order, swap_sections, "in the order"),
     (skeleton.parts_in_order, add("# Another title"), "exactly one heading"),
     (skeleton.parts_in_order, add("#### Deep"), "skips a heading level"),
-    (skeleton.predictions, replace(prose, "### Predict before you run", "### Predict"), "Predict before you run"),
+    (
+        skeleton.predictions,
+        replace(prose, "### Predict before you run", "### Predict"),
+        "Predict before you run",
+    ),
     (skeleton.predictions, replace(prose, "(d) it", "it"), "option (d)"),
     (skeleton.predictions, drop_answer, "no answer"),
     (skeleton.claims, replace(code, "check.claim(", "print("), "check.claim"),
@@ -145,16 +171,31 @@ FAULTS = [
     (skeleton.claims, outputs("check.claim", stdout("nearly held\n")), "more than claims"),
     (
         skeleton.claims,
-        outputs("check.claim", new_output("execute_result", {"text/plain": "Claim(key='2.1')"}, execution_count=1)),
+        outputs(
+            "check.claim",
+            new_output("execute_result", {"text/plain": "Claim(key='2.1')"}, execution_count=1),
+        ),
         "semicolon",
     ),
-    (skeleton.claims, outputs("check.claim", stdout("held      3.1 SB wins [+7 points]\n")), "another chapter"),
+    (
+        skeleton.claims,
+        outputs("check.claim", stdout("held      3.1 SB wins [+7 points]\n")),
+        "another chapter",
+    ),
     (skeleton.exercises, drop_exercise, "needs at least 3"),
     (skeleton.exercises, replace(prose, "### Exercise 2.2:", "### Exercise 2.7:"), "Exercise 2.2"),
     (skeleton.exercises, replace(code, 'check.exercise("2.1"', 'print("2.1"'), "check.exercise"),
     (skeleton.exercises, tag("answer = None"), "tagged `exercise`"),
-    (skeleton.exercises, replace(prose, "<summary>Hint</summary>", "<summary>Help</summary>"), "Hint"),
-    (skeleton.exercises, replace(prose, "<summary>Solution</summary>", "<summary>Key</summary>"), "Solution"),
+    (
+        skeleton.exercises,
+        replace(prose, "<summary>Hint</summary>", "<summary>Help</summary>"),
+        "Hint",
+    ),
+    (
+        skeleton.exercises,
+        replace(prose, "<summary>Solution</summary>", "<summary>Key</summary>"),
+        "Solution",
+    ),
     (skeleton.short_cells, long_cell, "has 16 lines"),
     (skeleton.short_cells, tag("plots.bars", "hide-input"), "@title"),
     (skeleton.short_cells, lambda notebook: notebook.cells.append(new_code_cell("\n")), "is empty"),
@@ -172,15 +213,39 @@ FAULTS = [
     (skeleton.for_every_front_end, add(r"the \alpha of it"), "TeX"),
     (skeleton.for_every_front_end, add("a [link] (x) and [this](that one)"), "link"),
     (skeleton.for_every_front_end, add("a note[^1]"), "footnote"),
-    (skeleton.for_every_front_end, add("<details>\n<summary>Hint</summary>\nText **bold**\n</details>"), "blank line"),
-    (skeleton.for_every_front_end, add("<details>\n<summary>A *hint*</summary>\n\nText\n\n</details>"), "summary"),
+    (
+        skeleton.for_every_front_end,
+        add("<details>\n<summary>Hint</summary>\nText **bold**\n</details>"),
+        "blank line",
+    ),
+    (
+        skeleton.for_every_front_end,
+        add("<details>\n<summary>A *hint*</summary>\n\nText\n\n</details>"),
+        "summary",
+    ),
     (skeleton.for_every_front_end, add("<div>\n\nText\n\n</div>"), "<div>"),
     (skeleton.for_every_front_end, add("8. A tenth is enough."), "shown as a list"),
     (skeleton.committed_outputs, not_run, "make outputs"),
-    (skeleton.committed_outputs, outputs("plots.bars", new_output("error", ename="E", evalue="v")), "error output"),
-    (skeleton.committed_outputs, outputs("plots.bars", new_output("stream", name="stderr", text="w")), "stderr"),
-    (skeleton.committed_outputs, outputs("plots.bars", stdout("saved /home/ann/x.png\n")), "/home/ann"),
-    (skeleton.committed_outputs, replace(code, "answer = None", 'answer = "/root/data"'), "/root/data"),
+    (
+        skeleton.committed_outputs,
+        outputs("plots.bars", new_output("error", ename="E", evalue="v")),
+        "error output",
+    ),
+    (
+        skeleton.committed_outputs,
+        outputs("plots.bars", new_output("stream", name="stderr", text="w")),
+        "stderr",
+    ),
+    (
+        skeleton.committed_outputs,
+        outputs("plots.bars", stdout("saved /home/ann/x.png\n")),
+        "/home/ann",
+    ),
+    (
+        skeleton.committed_outputs,
+        replace(code, "answer = None", 'answer = "/root/data"'),
+        "/root/data",
+    ),
     (skeleton.metadata, set_metadata("accelerator", "GPU"), "accelerator"),
     (skeleton.metadata, set_metadata("widgets", {"application/x": {}}), "no state"),
     (skeleton.links, add("[next](03-missing.ipynb)"), "leads nowhere"),
@@ -229,7 +294,11 @@ def toc_entries():
     entries = [entry for part in toc["parts"] for entry in part["chapters"]]
     files = [toc["root"]] + [entry["file"] for entry in entries if "file" in entry]
     globs = [entry["glob"] for entry in entries if "glob" in entry]
-    return files + [str(path.relative_to(ROOT).with_suffix("")) for glob in globs for path in sorted(ROOT.glob(glob))]
+    return files + [
+        str(path.relative_to(ROOT).with_suffix(""))
+        for glob in globs
+        for path in sorted(ROOT.glob(glob))
+    ]
 
 
 def test_the_contents_name_every_page_once():
@@ -248,20 +317,28 @@ def test_notebooks_are_named_as_chapters():
 HOST_PAGES = {"../../deployments/github-pages", "../../releases/latest", "../../issues/new/choose"}
 
 
-@pytest.mark.parametrize("path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name
+)
 def test_links_in_pages_resolve(path):
     text = skeleton.without_code(path.read_text(encoding="utf-8"))
     targets = set(re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)) - HOST_PAGES
     assert not [problem for target in targets if (problem := skeleton.broken(target, path))]
 
 
-@pytest.mark.parametrize("path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name
+)
 def test_pages_name_no_path_of_one_machine(path):
     assert not skeleton.MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
 
 
 def test_the_committed_claims_are_those_the_chapters_print():
-    rows = json.loads(claims.COMMITTED.read_text(encoding="utf-8"))["claims"] if claims.COMMITTED.exists() else []
+    rows = (
+        json.loads(claims.COMMITTED.read_text(encoding="utf-8"))["claims"]
+        if claims.COMMITTED.exists()
+        else []
+    )
     committed = {row["key"]: ("held" if row["held"] else "NOT HELD", row["says"]) for row in rows}
     assert committed == claims.printed(), "after `make outputs`, run: make claims"
 
@@ -277,7 +354,11 @@ def test_only_the_evidence_of_a_claim_is_blinded():
         return text
 
     line = "held      2.1 SB wins [+7.02 points, 15.1 standard errors]\n"
-    assert blind(line) == blind(line.replace("7.02", "6.98")) != blind(line.replace("held     ", "NOT HELD "))
+    assert (
+        blind(line)
+        == blind(line.replace("7.02", "6.98"))
+        != blind(line.replace("held     ", "NOT HELD "))
+    )
     assert blind(line) != blind(line.replace("SB", "LB"))
     assert blind("a table [1.0, 2.0]\n") == "a table [1.0, 2.0]\n"
 
@@ -286,11 +367,15 @@ def test_the_configuration_runs_nothing_and_loads_nothing_from_elsewhere():
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert config["execute"]["execute_notebooks"] == "off"
     assert config["only_build_toc_files"] is True
-    assert not {"repository", "launch_buttons"} & set(config), "the build writes the address, `tools.published`"
+    assert not {"repository", "launch_buttons"} & set(config), (
+        "the build writes the address, `tools.published`"
+    )
 
 
 def test_the_example_of_the_readme_runs(capsys):
-    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S).group(1)
+    example = re.search(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    ).group(1)
     assert "epochs=120" in example and "seeds=5" in example
     exec(example.replace("epochs=120", "epochs=1").replace("seeds=5", "seeds=2"), {})
     assert re.search(r"\d\.\d+", capsys.readouterr().out)
@@ -328,7 +413,9 @@ def test_a_failing_cell_names_notebook_cell_and_traceback(tmp_path, capfd):
 
 
 def test_running_a_notebook_again_forgets_its_old_widgets(tmp_path):
-    notebook = notebooks.new_notebook(cells=[new_code_cell("1")], metadata={"widgets": {"a": {"state": {"x": 1}}}})
+    notebook = notebooks.new_notebook(
+        cells=[new_code_cell("1")], metadata={"widgets": {"a": {"state": {"x": 1}}}}
+    )
     notebooks.write(notebook, tmp_path / "01-old.ipynb")
     assert execute.main(["--in-place", str(tmp_path / "01-old.ipynb"), "--jobs", "1"]) == 0
     assert "widgets" not in skeleton.Chapter.read(tmp_path / "01-old.ipynb").notebook.metadata
@@ -336,7 +423,9 @@ def test_running_a_notebook_again_forgets_its_old_widgets(tmp_path):
 
 def test_the_gathering_chapter_runs_last(tmp_path, capfd):
     for name in ("09-last", "01-first", "02-second"):
-        notebooks.write(notebooks.new_notebook(cells=[new_code_cell("1")]), tmp_path / f"{name}.ipynb")
+        notebooks.write(
+            notebooks.new_notebook(cells=[new_code_cell("1")]), tmp_path / f"{name}.ipynb"
+        )
     assert execute.main(["--in-place", *map(str, notebooks.chapters(tmp_path)), "--jobs", "2"]) == 0
     names = re.findall(r"\d\d-\w+", capfd.readouterr().out)
     assert names[-1] == "09-last"
@@ -349,7 +438,11 @@ def test_the_page_of_run_times_is_what_was_measured():
 def test_measuring_a_machine_again_replaces_its_entry():
     where = {"machine": "2 CPU cores", "processor": "a", "scale": "laptop"}
     versions = {"date": "d", "commit": "c", "python": "3", "torch": "2", "jobs": 2}
-    entry = {"provenance": where | versions, "seconds": {"01-one-two": [4.6, 2.0]}, "wall_seconds": [9, 3]}
+    entry = {
+        "provenance": where | versions,
+        "seconds": {"01-one-two": [4.6, 2.0]},
+        "wall_seconds": [9, 3],
+    }
     other = entry | {"provenance": where | versions | {"machine": "T4"}}
     newer = entry | {"wall_seconds": [8, 3]}
     assert run_times.merge([entry, other], newer) == [other, newer]

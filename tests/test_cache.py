@@ -30,7 +30,15 @@ def calls() -> list[int]:
     return [int(word) for word in os.environ["CALLS"].split()]
 
 
-SIGNALS = Dataset(torch.zeros(2, 40), torch.arange(2), torch.zeros(1, 40), torch.zeros(1, dtype=torch.int64), 2, "mnist1d", "MNIST-1D")
+SIGNALS = Dataset(
+    torch.zeros(2, 40),
+    torch.arange(2),
+    torch.zeros(1, 40),
+    torch.zeros(1, dtype=torch.int64),
+    2,
+    "mnist1d",
+    "MNIST-1D",
+)
 
 
 @cache.remember
@@ -86,8 +94,12 @@ def test_equal_arguments_have_the_same_name(make):
 def test_a_data_set_is_named_by_its_content():
     flipped = replace(SIGNALS, y_train=SIGNALS.y_train.flip(0))
     assert cache.fingerprint(SIGNALS) != cache.fingerprint(flipped)
-    assert cache.fingerprint(SIGNALS) != cache.fingerprint(replace(SIGNALS, x_test=torch.ones(1, 40)))
-    assert cache.fingerprint(SIGNALS) == cache.fingerprint(replace(SIGNALS, edition="the same by another name"))
+    assert cache.fingerprint(SIGNALS) != cache.fingerprint(
+        replace(SIGNALS, x_test=torch.ones(1, 40))
+    )
+    assert cache.fingerprint(SIGNALS) == cache.fingerprint(
+        replace(SIGNALS, edition="the same by another name")
+    )
 
 
 def test_the_order_of_a_dict_is_no_difference_and_a_view_is_no_copy():
@@ -97,7 +109,9 @@ def test_the_order_of_a_dict_is_no_difference_and_a_view_is_no_copy():
 
 
 def test_what_cannot_be_named():
-    with pytest.raises(TypeError, match="A object cannot be part of a stored result's name. Possible: numbers"):
+    with pytest.raises(
+        TypeError, match="A object cannot be part of a stored result's name. Possible: numbers"
+    ):
         cache.fingerprint([1, object()])
 
 
@@ -120,12 +134,18 @@ def test_names_do_not_depend_on_the_process():
 def test_tensors_and_tables_come_back_as_they_were():
     @cache.remember
     def several(n):
-        return torch.arange(n), pd.DataFrame({"a": range(n)}), {0: torch.ones(n, dtype=torch.float64)}
+        return (
+            torch.arange(n),
+            pd.DataFrame({"a": range(n)}),
+            {0: torch.ones(n, dtype=torch.float64)},
+        )
 
     for _ in range(2):
         tensor, table, rest = several(4)
         assert (
-            torch.equal(tensor, torch.arange(4)) and table.a.tolist() == [0, 1, 2, 3] and rest[0].dtype == torch.float64
+            torch.equal(tensor, torch.arange(4))
+            and table.a.tolist() == [0, 1, 2, 3]
+            and rest[0].dtype == torch.float64
         )
 
 
@@ -144,7 +164,9 @@ def fails(error):
 
 def test_a_full_disk_costs_the_memory_and_not_the_result(monkeypatch):
     monkeypatch.setattr(os, "replace", fails(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.warns(UserWarning, match="could not be stored in .*: the disk is full.*computed again next time"):
+    with pytest.warns(
+        UserWarning, match="could not be stored in .*: the disk is full.*computed again next time"
+    ):
         assert doubled(7)["y"] == 14
     assert not list(cache.folder().iterdir())
 
@@ -218,7 +240,9 @@ def test_whether_another_process_is_at_a_result(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_meant_is_refused_in_one_sentence(monkeypatch):
     monkeypatch.setenv("LABSUPPORT_STORE", "runs")
-    with pytest.raises(ValueError, match="LABSUPPORT_STORE is 'runs'; an absolute folder is needed"):
+    with pytest.raises(
+        ValueError, match="LABSUPPORT_STORE is 'runs'; an absolute folder is needed"
+    ):
         doubled(1)
     assert calls() == []
 
@@ -259,7 +283,11 @@ def test_forget_removes_what_this_package_made_and_names_the_rest(tmp_path):
     path.write_text("damaged")
     with pytest.warns(UserWarning, match="is damaged"):
         doubled(1), doubled(2)
-    for name in ("doubled-" + "0" * 40 + ".lock", "doubled-" + "0" * 40 + ".1234abcd.partial", "f-" + "1" * 40 + ".joblib"):
+    for name in (
+        "doubled-" + "0" * 40 + ".lock",
+        "doubled-" + "0" * 40 + ".1234abcd.partial",
+        "f-" + "1" * 40 + ".joblib",
+    ):
         (store / name).write_bytes(b"left by a kill")
     (store / "claims" / "smoke-cpu").mkdir(parents=True)
     (store / "claims" / "smoke-cpu" / "2.1.json").write_text("{}")
@@ -273,4 +301,7 @@ def test_forget_removes_what_this_package_made_and_names_the_rest(tmp_path):
 
 def test_forgetting_all_leaves_an_empty_folder():
     doubled(1)
-    assert str(upkeep.forget(cache.folder())).endswith("It is empty.") and list(cache.folder().iterdir()) == []
+    assert (
+        str(upkeep.forget(cache.folder())).endswith("It is empty.")
+        and list(cache.folder().iterdir()) == []
+    )

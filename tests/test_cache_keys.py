@@ -29,7 +29,11 @@ def empty(monkeypatch, tmp_path):
 
 def cell(text: str, names: dict | None = None) -> dict:
     """What a notebook's cell defines; a second cell may be run among the first one's names."""
-    names = {"__name__": "__main__", "cache": cache, "torch": torch, "os": os} if names is None else names
+    names = (
+        {"__name__": "__main__", "cache": cache, "torch": torch, "os": os}
+        if names is None
+        else names
+    )
     exec(compile(textwrap.dedent(text), "<cell>", "exec"), names)
     return names
 
@@ -55,25 +59,51 @@ def counted(body: str) -> str:
     return COUNTED.format(body=body)
 
 
-@pytest.mark.parametrize("first, second", [
-    (counted("x + 1"), counted("x + 2")),
-    (counted("x + 1"), counted("x - 1")),
-    ("scale = 3" + counted("scale * x"), "scale = 4"),
-    ("scale = [3]" + counted("scale[0] * x"), "scale[0] = 4"),
-    ("scale = {'a': 3}" + counted("scale['a'] * x"), "scale['a'] = 4"),
-    ("scale = torch.ones(2)" + counted("float(scale.sum()) * x"), "scale.add_(1)"),
-    ("def g(x): return x" + counted("g(x)"), "def g(x): return -x"),
-    ("def h(x): return x\ndef g(x): return h(x)" + counted("g(x)"), "def h(x): return -x"),
-    ("def g(x, by=1): return x * by" + counted("g(x)"), "def g(x, by=2): return x * by"),
-    ("def make(a):\n    return lambda x: a * x\ng = make(2)" + counted("g(x)"), "g = make(3)"),
-    ("import functools\ndef h(a, x): return a * x\ng = functools.partial(h, 2)" + counted("g(x)"), "g = functools.partial(h, 3)"),
-    ("import functools\n@functools.cache\ndef g(x): return x" + counted("g(x)"), "@functools.cache\ndef g(x): return -x"),
-    ("class A:\n    def go(self, x): return x" + counted("A().go(x)"), "class A:\n    def go(self, x): return -x"),
-    ("class B:\n    k = 1\nclass A(B):\n    def go(self, x): return x * self.k" + counted("A().go(x)"), "B.k = 2"),
-    ("table = {'one': lambda x: x}" + counted("table['one'](x)"), "table = {'one': lambda x: -x}"),
-    ("net = torch.nn.Linear(1, 1)" + counted("float(net.weight) * x"), "net = torch.nn.Linear(1, 1)"),
-    ("from labsupport import Recipe\nr = Recipe(32, epochs=1)" + counted("r.batch_size * x"), "r = r.but(batch_size=16)"),
-])
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        (counted("x + 1"), counted("x + 2")),
+        (counted("x + 1"), counted("x - 1")),
+        ("scale = 3" + counted("scale * x"), "scale = 4"),
+        ("scale = [3]" + counted("scale[0] * x"), "scale[0] = 4"),
+        ("scale = {'a': 3}" + counted("scale['a'] * x"), "scale['a'] = 4"),
+        ("scale = torch.ones(2)" + counted("float(scale.sum()) * x"), "scale.add_(1)"),
+        ("def g(x): return x" + counted("g(x)"), "def g(x): return -x"),
+        ("def h(x): return x\ndef g(x): return h(x)" + counted("g(x)"), "def h(x): return -x"),
+        ("def g(x, by=1): return x * by" + counted("g(x)"), "def g(x, by=2): return x * by"),
+        ("def make(a):\n    return lambda x: a * x\ng = make(2)" + counted("g(x)"), "g = make(3)"),
+        (
+            "import functools\ndef h(a, x): return a * x\ng = functools.partial(h, 2)"
+            + counted("g(x)"),
+            "g = functools.partial(h, 3)",
+        ),
+        (
+            "import functools\n@functools.cache\ndef g(x): return x" + counted("g(x)"),
+            "@functools.cache\ndef g(x): return -x",
+        ),
+        (
+            "class A:\n    def go(self, x): return x" + counted("A().go(x)"),
+            "class A:\n    def go(self, x): return -x",
+        ),
+        (
+            "class B:\n    k = 1\nclass A(B):\n    def go(self, x): return x * self.k"
+            + counted("A().go(x)"),
+            "B.k = 2",
+        ),
+        (
+            "table = {'one': lambda x: x}" + counted("table['one'](x)"),
+            "table = {'one': lambda x: -x}",
+        ),
+        (
+            "net = torch.nn.Linear(1, 1)" + counted("float(net.weight) * x"),
+            "net = torch.nn.Linear(1, 1)",
+        ),
+        (
+            "from labsupport import Recipe\nr = Recipe(32, epochs=1)" + counted("r.batch_size * x"),
+            "r = r.but(batch_size=16)",
+        ),
+    ],
+)
 def test_an_edited_cell_is_computed_anew(first, second):
     cells(first, second)
 
@@ -93,14 +123,21 @@ def test_what_cannot_be_told_apart_is_computed_each_time_and_that_is_said():
     names = cell("class Thing:\n    pass\nthing = Thing()\nthing.a = 1" + counted("thing.a * x"))
     for a in (1, 5):
         names["thing"].a = a
-        with pytest.warns(UserWarning, match="f is computed anew each time, and not stored: A Thing cannot be part of"):
+        with pytest.warns(
+            UserWarning,
+            match="f is computed anew each time, and not stored: A Thing cannot be part of",
+        ):
             assert names["f"](2) == 2 * a
 
 
 @pytest.mark.parametrize("change", ["\n\n\n", "# a comment\n", "'''A docstring.'''\n"])
 def test_comments_layout_and_docstrings_do_not_count(change):
     plain = cell("def f(x):\n    return x + 1")["f"]
-    other = cell(f"def f(x):\n    {change}    return (x + 1)" if "doc" in change else f"{change}def f(x):\n    return (x + 1)  # why")["f"]
+    other = cell(
+        f"def f(x):\n    {change}    return (x + 1)"
+        if "doc" in change
+        else f"{change}def f(x):\n    return (x + 1)  # why"
+    )["f"]
     assert code.running(plain) == code.running(other)
 
 
@@ -147,12 +184,30 @@ def key() -> str:
 
 
 SWITCHES = [
-    (lambda: torch.set_default_dtype(torch.float64), lambda: torch.set_default_dtype(torch.float32)),
-    (lambda: torch.use_deterministic_algorithms(True), lambda: torch.use_deterministic_algorithms(False)),
-    (lambda: torch.set_float32_matmul_precision("high"), lambda: torch.set_float32_matmul_precision("highest")),
-    (lambda: torch.set_float32_matmul_precision("medium"), lambda: torch.set_float32_matmul_precision("highest")),
-    (lambda: setattr(torch.backends.cudnn, "allow_tf32", False), lambda: setattr(torch.backends.cudnn, "allow_tf32", True)),
-    (lambda: setattr(torch.backends.cudnn, "deterministic", True), lambda: setattr(torch.backends.cudnn, "deterministic", False)),
+    (
+        lambda: torch.set_default_dtype(torch.float64),
+        lambda: torch.set_default_dtype(torch.float32),
+    ),
+    (
+        lambda: torch.use_deterministic_algorithms(True),
+        lambda: torch.use_deterministic_algorithms(False),
+    ),
+    (
+        lambda: torch.set_float32_matmul_precision("high"),
+        lambda: torch.set_float32_matmul_precision("highest"),
+    ),
+    (
+        lambda: torch.set_float32_matmul_precision("medium"),
+        lambda: torch.set_float32_matmul_precision("highest"),
+    ),
+    (
+        lambda: setattr(torch.backends.cudnn, "allow_tf32", False),
+        lambda: setattr(torch.backends.cudnn, "allow_tf32", True),
+    ),
+    (
+        lambda: setattr(torch.backends.cudnn, "deterministic", True),
+        lambda: setattr(torch.backends.cudnn, "deterministic", False),
+    ),
     (lambda: torch.set_default_device("meta"), lambda: torch.set_default_device(None)),
 ]
 
@@ -188,24 +243,33 @@ def test_another_version_makes_another_result(library, monkeypatch):
 def small():
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(60, 40, generator=draw)
-    return Dataset(x[:40], torch.arange(40) % 10, x[40:], torch.arange(20) % 10, 10, "drawn", "drawn")
+    return Dataset(
+        x[:40], torch.arange(40) % 10, x[40:], torch.arange(20) % 10, 10, "drawn", "drawn"
+    )
 
 
-@pytest.mark.parametrize("change", [
-    lambda d: dataclasses.replace(d, y_train=d.y_train.flip(0)),
-    lambda d: dataclasses.replace(d, y_train=d.y_train.roll(1)),
-    lambda d: dataclasses.replace(d, x_test=0 * d.x_test),
-    lambda d: dataclasses.replace(d, y_test=d.y_test.flip(0)),
-    lambda d: dataclasses.replace(d, x_train=d.x_train.double(), x_test=d.x_test.double()),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: dataclasses.replace(d, y_train=d.y_train.flip(0)),
+        lambda d: dataclasses.replace(d, y_train=d.y_train.roll(1)),
+        lambda d: dataclasses.replace(d, x_test=0 * d.x_test),
+        lambda d: dataclasses.replace(d, y_test=d.y_test.flip(0)),
+        lambda d: dataclasses.replace(d, x_train=d.x_train.double(), x_test=d.x_test.double()),
+    ],
+)
 def test_data_that_were_swapped_have_other_results(change):
-    assert cache.fingerprint(Problem("F0", change(small()))) != cache.fingerprint(Problem("F0", small()))
+    assert cache.fingerprint(Problem("F0", change(small()))) != cache.fingerprint(
+        Problem("F0", small())
+    )
 
 
 def test_a_training_on_swapped_labels_is_trained(monkeypatch):
     one = small()
     two = dataclasses.replace(one, y_train=one.y_train.flip(0))
-    runs = [sweep.trained(Problem("F0-plain", d), Recipe(20, epochs=1), (0,)) for d in (one, two, one)]
+    runs = [
+        sweep.trained(Problem("F0-plain", d), Recipe(20, epochs=1), (0,)) for d in (one, two, one)
+    ]
     assert torch.equal(runs[0].x, runs[2].x) and not torch.equal(runs[0].x, runs[1].x)
 
 
@@ -256,11 +320,21 @@ def tied(net):
     net.one.extra = net.two.bias
 
 
-NETWORKS = [Net(), Net(width=5), Net(slope=0.2), Other(), changed(lambda net: net.shift.add_(1)),
-            changed(lambda net: net.one.weight.data.mul_(2)), changed(lambda net: net.one.requires_grad_(False)),
-            changed(lambda net: net.one.register_forward_hook(lambda *args: None)), changed(tied), changed(lambda net: net.eval()),
-            changed(lambda net: net.add_module("norm", nn.BatchNorm1d(4))), nn.Sequential(nn.Linear(40, 10)),
-            nn.Sequential(nn.Flatten(), nn.Linear(40, 10))]
+NETWORKS = [
+    Net(),
+    Net(width=5),
+    Net(slope=0.2),
+    Other(),
+    changed(lambda net: net.shift.add_(1)),
+    changed(lambda net: net.one.weight.data.mul_(2)),
+    changed(lambda net: net.one.requires_grad_(False)),
+    changed(lambda net: net.one.register_forward_hook(lambda *args: None)),
+    changed(tied),
+    changed(lambda net: net.eval()),
+    changed(lambda net: net.add_module("norm", nn.BatchNorm1d(4))),
+    nn.Sequential(nn.Linear(40, 10)),
+    nn.Sequential(nn.Flatten(), nn.Linear(40, 10)),
+]
 
 
 def test_networks_are_told_apart_by_structure_code_buffers_and_numbers():
@@ -270,8 +344,12 @@ def test_networks_are_told_apart_by_structure_code_buffers_and_numbers():
 
 def test_a_network_whose_forward_was_edited_in_a_cell_is_another():
     text = "class N(torch.nn.Module):\n    def forward(self, x):\n        return x {} 1"
-    assert cache.fingerprint(cell(text.format("+"))["N"]()) != cache.fingerprint(cell(text.format("-"))["N"]())
-    assert cache.fingerprint(cell(text.format("+"))["N"]()) == cache.fingerprint(cell(text.format("+"))["N"]())
+    assert cache.fingerprint(cell(text.format("+"))["N"]()) != cache.fingerprint(
+        cell(text.format("-"))["N"]()
+    )
+    assert cache.fingerprint(cell(text.format("+"))["N"]()) == cache.fingerprint(
+        cell(text.format("+"))["N"]()
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -281,7 +359,9 @@ def test_a_network_without_source_is_not_stored_and_that_is_said():
         return sum(p.sum().item() for p in net.parameters())
 
     compiled = torch.jit.script(nn.Linear(2, 2))
-    with pytest.warns(UserWarning, match="weights is computed anew each time.*torch.jit.*has no source"):
+    with pytest.warns(
+        UserWarning, match="weights is computed anew each time.*torch.jit.*has no source"
+    ):
         weights(compiled)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -295,10 +375,45 @@ def test_runs_of_ones_own_network_and_data_come_back_with_them():
         assert runs.problem is problem and runs.recipe == Recipe(20, epochs=1)
 
 
-VALUES = [1, 1.0, True, "1", b"1", None, (1,), [1], {1}, {"a": 1}, {1: 1}, {"1": 1}, 1j, np.int64(1), np.float32(1), np.array([1]),
-          np.array(["1"]), torch.tensor(1), torch.tensor([1]), torch.tensor([1.0]), pd.Series([1]), pd.DataFrame({"a": [1]}),
-          pd.DataFrame({"b": [1]}), pd.DataFrame({"a": [1]}, index=[1]), pd.DataFrame({"a": ["1"]}), float("nan"), -0.0, 0.0, 0,
-          range(1), slice(1), torch.float32, torch.device("cpu"), Recipe(1, epochs=1), Recipe(1, epochs=2), len, max]
+VALUES = [
+    1,
+    1.0,
+    True,
+    "1",
+    b"1",
+    None,
+    (1,),
+    [1],
+    {1},
+    {"a": 1},
+    {1: 1},
+    {"1": 1},
+    1j,
+    np.int64(1),
+    np.float32(1),
+    np.array([1]),
+    np.array(["1"]),
+    torch.tensor(1),
+    torch.tensor([1]),
+    torch.tensor([1.0]),
+    pd.Series([1]),
+    pd.DataFrame({"a": [1]}),
+    pd.DataFrame({"b": [1]}),
+    pd.DataFrame({"a": [1]}, index=[1]),
+    pd.DataFrame({"a": ["1"]}),
+    float("nan"),
+    -0.0,
+    0.0,
+    0,
+    range(1),
+    slice(1),
+    torch.float32,
+    torch.device("cpu"),
+    Recipe(1, epochs=1),
+    Recipe(1, epochs=2),
+    len,
+    max,
+]
 
 
 def test_no_two_values_have_one_name():

@@ -172,9 +172,13 @@ def test_a_store_that_cannot_be_written_to_does_not_stop_a_chapter(monkeypatch, 
     assert "held" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("key", ["s", "", "2", "2.1.1", "../../../x", "2.1/../../x", "2.1\n", 2.1, None, "2.²"])
+@pytest.mark.parametrize(
+    "key", ["s", "", "2", "2.1.1", "../../../x", "2.1/../../x", "2.1\n", 2.1, None, "2.²"]
+)
 def test_a_claim_is_named_by_chapter_and_number(key, tmp_path):
-    with pytest.raises(ValueError, match="A claim is named by its chapter and number, such as '2.1'; given: "):
+    with pytest.raises(
+        ValueError, match="A claim is named by its chapter and number, such as '2.1'; given: "
+    ):
         check.claim(key, "A sentence", True)
     assert not list(tmp_path.rglob("*.json"))
 
@@ -204,13 +208,18 @@ def bytes_of_no_text(path):
     path.write_bytes(b"\xff\xfe\x00")
 
 
-@pytest.mark.parametrize("damage", [flipped, truncated, foreign, another_ones_name, a_folder, bytes_of_no_text])
+@pytest.mark.parametrize(
+    "damage", [flipped, truncated, foreign, another_ones_name, a_folder, bytes_of_no_text]
+)
 def test_a_claim_that_is_not_what_was_recorded_is_left_out_and_said(damage):
     check.claim("2.1", "A sentence", True)
     check.claim("2.2", "Another", True)
     (path,) = (cache.folder() / "claims").rglob("2.1.json")
     damage(path)
-    with pytest.warns(UserWarning, match=r"Left out of the claims recorded on this machine: (2.1|3.7).json \(.+\)\. Run their"):
+    with pytest.warns(
+        UserWarning,
+        match=r"Left out of the claims recorded on this machine: (2.1|3.7).json \(.+\)\. Run their",
+    ):
         table = check.recorded()
     assert table[table.source == "this machine"].key.tolist() == ["2.2"]
 

@@ -1,4 +1,6 @@
-"""Whatever happens to a file of the store: it is noticed, said once, put aside, and the result is right. Nothing in it is run."""
+"""Whatever happens to a file of the store: it is noticed, said once, put aside, and the result is
+right. Nothing in it is run.
+"""
 
 import io
 import json
@@ -36,23 +38,58 @@ def numbers(count):
 
 
 def some_runs():
-    history = pd.DataFrame({"seed": [0, 1], "epoch": [2, 2], "train_loss": [0.5, 0.25], "test_loss": [np.nan, 1.0]})
+    history = pd.DataFrame(
+        {"seed": [0, 1], "epoch": [2, 2], "train_loss": [0.5, 0.25], "test_loss": [np.nan, 1.0]}
+    )
     x = numbers(2000).reshape(2, -1)
-    return Runs(Problem("F0", "mnist1d", 200), Recipe(32, epochs=2), (0, 1), x, 2 * x, history, {0: x, 2: 3 * x}, 1.5)
+    return Runs(
+        Problem("F0", "mnist1d", 200),
+        Recipe(32, epochs=2),
+        (0, 1),
+        x,
+        2 * x,
+        history,
+        {0: x, 2: 3 * x},
+        1.5,
+    )
 
 
 def a_table():
-    return pd.DataFrame({"run": ["SB", "LB", None], "epsilon": [1e-3, 5e-4, np.nan], "seed": [0, 1, 2], "held": [True, False, True],
-                         "kind": pd.Categorical(["a", "b", "a"]), "mixed": [1, "x", 2.5]}, index=[3, 1, 2])
+    return pd.DataFrame(
+        {
+            "run": ["SB", "LB", None],
+            "epsilon": [1e-3, 5e-4, np.nan],
+            "seed": [0, 1, 2],
+            "held": [True, False, True],
+            "kind": pd.Categorical(["a", "b", "a"]),
+            "mixed": [1, "x", 2.5],
+        },
+        index=[3, 1, 2],
+    )
 
 
 MAKE = {
-    "numbers": lambda: {"sharpness": [1.5, float("nan"), float("-inf"), -0.0], "count": 3, 7: None, "held": (True, False)},
+    "numbers": lambda: {
+        "sharpness": [1.5, float("nan"), float("-inf"), -0.0],
+        "count": 3,
+        7: None,
+        "held": (True, False),
+    },
     "text": lambda: "Größe, or \N{GREEK SMALL LETTER EPSILON}" * 40,
     "table": a_table,
     "runs": some_runs,
-    "tensors": lambda: [numbers(50), numbers(8).bfloat16(), torch.arange(6).reshape(2, 3), torch.zeros(0, 4), torch.tensor(2.5)],
-    "arrays": lambda: {"x": np.arange(12.0).reshape(3, 4).T, "y": np.array(["a", "bc"]), "z": np.float32(0.1)},
+    "tensors": lambda: [
+        numbers(50),
+        numbers(8).bfloat16(),
+        torch.arange(6).reshape(2, 3),
+        torch.zeros(0, 4),
+        torch.tensor(2.5),
+    ],
+    "arrays": lambda: {
+        "x": np.arange(12.0).reshape(3, 4).T,
+        "y": np.array(["a", "bc"]),
+        "z": np.float32(0.1),
+    },
     "large": lambda: numbers(100_000),
 }
 
@@ -67,7 +104,11 @@ def same(one, two) -> bool:
     if type(one) is not type(two):
         return False
     if isinstance(one, torch.Tensor):
-        return one.dtype == two.dtype and one.shape == two.shape and torch.equal(one.nan_to_num(9), two.nan_to_num(9))
+        return (
+            one.dtype == two.dtype
+            and one.shape == two.shape
+            and torch.equal(one.nan_to_num(9), two.nan_to_num(9))
+        )
     if isinstance(one, np.ndarray | np.generic):
         return one.dtype == two.dtype and one.shape == two.shape and one.tobytes() == two.tobytes()
     if isinstance(one, pd.DataFrame):
@@ -109,7 +150,9 @@ def test_an_entry_is_an_ordinary_npz_without_a_pickle():
     with np.load(path_of("runs"), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != "meta.json"}
         assert len(arrays) >= 6 and not any(array.dtype.hasobject for array in arrays.values())
-    assert json.loads(zipfile.ZipFile(path_of("runs")).read("meta.json"))["function"].endswith("made")
+    assert json.loads(zipfile.ZipFile(path_of("runs")).read("meta.json"))["function"].endswith(
+        "made"
+    )
 
 
 def heals(kind) -> None:
@@ -118,8 +161,11 @@ def heals(kind) -> None:
     assert same(found, MAKE[kind]())
     (line,) = said
     name = path_of(kind).name
-    assert re.fullmatch(rf"The stored result {name} is damaged: .+\. It was put aside in damaged/, and the result is "
-                        r"computed again\.", line)
+    assert re.fullmatch(
+        rf"The stored result {name} is damaged: .+\. It was put aside in damaged/, and the result is "
+        r"computed again\.",
+        line,
+    )
     found, said = said_while(lambda: made(kind))
     assert same(found, MAKE[kind]()) and said == []
 
@@ -143,7 +189,7 @@ def a_truncated_one(path, content, draw):
 
 def zeros_inside(path, content, draw):
     start = draw.randrange(len(content) - 10)
-    path.write_bytes(content[:start] + bytes(10) + content[start + 10:])
+    path.write_bytes(content[:start] + bytes(10) + content[start + 10 :])
 
 
 def all_zeros(path, content, draw):
@@ -217,8 +263,23 @@ def sealed(about) -> bytes:
     return buffer.getvalue()[:-64] + entries.digest(buffer.getvalue()[:-64]).encode()
 
 
-DAMAGES = [a_truncated_one, zeros_inside, all_zeros, nothing, one_byte_more, text, another_npz, a_folder, a_link,
-           a_link_to_nothing, a_pipe, a_valid_one_of_another_call, of_an_unknown_type, of_another_format, without_its_arrays]
+DAMAGES = [
+    a_truncated_one,
+    zeros_inside,
+    all_zeros,
+    nothing,
+    one_byte_more,
+    text,
+    another_npz,
+    a_folder,
+    a_link,
+    a_link_to_nothing,
+    a_pipe,
+    a_valid_one_of_another_call,
+    of_an_unknown_type,
+    of_another_format,
+    without_its_arrays,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -248,7 +309,9 @@ class Poison:
 
 
 def planted() -> dict[str, bytes]:
-    """The same poison as pickle, joblib, torch file, array of objects, .npz of objects, and an entry with a right digest."""
+    """The same poison as pickle, joblib, torch file, array of objects, .npz of objects, and an
+    entry with a right digest.
+    """
     files = {"pickle": pickle.dumps(Poison())}
     joblib.dump(Poison(), "poison")
     files["joblib"] = Path("poison").read_bytes()
@@ -274,7 +337,12 @@ def test_no_file_of_the_store_can_run_code(store, tmp_path):
     for name, content in planted().items():
         made("tensors")
         entry = path_of("tensors")
-        for path in (entry, entry.with_suffix(".joblib"), entry.with_suffix(".pkl"), entry.with_suffix(".lock")):
+        for path in (
+            entry,
+            entry.with_suffix(".joblib"),
+            entry.with_suffix(".pkl"),
+            entry.with_suffix(".lock"),
+        ):
             path.write_bytes(content)
         claims = store / "claims" / "smoke-cpu"
         claims.mkdir(parents=True, exist_ok=True)
@@ -286,27 +354,43 @@ def test_no_file_of_the_store_can_run_code(store, tmp_path):
 
 
 def test_the_package_unpickles_nothing():
-    loads = re.compile(r"\b(pickle|joblib|cloudpickle|dill|shelve|marshal)\.loads?\(|torch\.load\(|allow_pickle=True|read_pickle")
+    loads = re.compile(
+        r"\b(pickle|joblib|cloudpickle|dill|shelve|marshal)\.loads?\(|torch\.load\(|allow_pickle=True|read_pickle"
+    )
     package = Path(cache.__file__).parents[1]
-    assert not [path for path in package.rglob("*.py") if loads.search(path.read_text(encoding="utf-8"))]
+    assert not [
+        path for path in package.rglob("*.py") if loads.search(path.read_text(encoding="utf-8"))
+    ]
 
 
-# -- what is not provably damaged stays ---------------------------------------------------------------------------------
+# -- what is not provably damaged stays ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files"), PermissionError(13, "Permission denied"),
-                                   OSError(5, "Input/output error")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(24, "Too many open files"),
+        PermissionError(13, "Permission denied"),
+        OSError(5, "Input/output error"),
+    ],
+    ids=repr,
+)
 def test_a_result_that_cannot_be_read_now_stays(error, monkeypatch):
     made("table")
     before = path_of("table").read_bytes()
     with monkeypatch.context() as patch:
+
         def refuse(self):
             raise error
 
         patch.setattr(Path, "read_bytes", refuse)
         found, said = said_while(lambda: made("table"))
     assert same(found, a_table()) and len(said) == 1
-    assert re.search(r"cannot be read now: .+\. It stays where it is; the result is computed again, and not stored\.", said[0])
+    assert re.search(
+        r"cannot be read now: .+\. It stays where it is; the result is computed again, and not stored\.",
+        said[0],
+    )
     assert path_of("table").read_bytes() == before
     assert said_while(lambda: made("table"))[1] == []
 
@@ -317,7 +401,10 @@ def test_what_cannot_be_stored_is_returned_and_said():
         return object()
 
     found, said = said_while(a_thing)
-    assert type(found) is object and "is not stored: a object cannot be stored. Possible: numbers, text" in said[0]
+    assert (
+        type(found) is object
+        and "is not stored: a object cannot be stored. Possible: numbers, text" in said[0]
+    )
 
 
 def test_a_store_that_can_only_be_read_is_read_and_its_damage_said(store, monkeypatch):
@@ -330,5 +417,8 @@ def test_a_store_that_can_only_be_read_is_read_and_its_damage_said(store, monkey
     monkeypatch.setattr(os, "rename", refuse)
     found, said = said_while(lambda: made("text"))
     assert found == MAKE["text"]() and len(said) == 1
-    assert "It could not be put aside (it may not be written to by you); the result is computed again, and not stored" in said[0]
+    assert (
+        "It could not be put aside (it may not be written to by you); the result is computed again, and not stored"
+        in said[0]
+    )
     assert path_of("text").read_text() == "a note"

@@ -29,7 +29,6 @@ KEY = re.compile(r"check\.exercise\(\s*\"([0-9]+\.[0-9]+)\"")
 SOLUTION = re.compile(r"<summary>Solution.*?```python\n(.*?)```", re.S)
 
 
-
 class Recorder:
     """Stands in for `labsupport.check` in a check's cell: keeps what the cell hands over."""
 
@@ -95,8 +94,9 @@ def pairs() -> list[tuple[str, str]]:
 
 def mistakes() -> list[tuple[str, str, str]]:
     """(chapter, key, sentence) of every mistake that an answer foresees."""
-    return [(chapter, key, says) for chapter, key in pairs()
-            for says in answers(chapter)[key].mistakes]
+    return [
+        (chapter, key, says) for chapter, key in pairs() for says in answers(chapter)[key].mistakes
+    ]
 
 
 def wrong_codes() -> list[tuple[str, str, str, str]]:

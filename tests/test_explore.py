@@ -47,7 +47,9 @@ def picture(html: str) -> Image.Image:
 
 
 def frames_of(figure) -> list[str]:
-    return [model["value"] for model in models(figure, "HTMLModel") if "lab-frame" in model["value"]]
+    return [
+        model["value"] for model in models(figure, "HTMLModel") if "lab-frame" in model["value"]
+    ]
 
 
 def test_one_parameter_becomes_a_slider_over_one_frame_each():
@@ -57,15 +59,21 @@ def test_one_parameter_becomes_a_slider_over_one_frame_each():
     shown = frames_of(figure)
     assert [f"at height {h}." in text for h, text in zip((1, 5, 9), shown)] == [True] * 3
     pixels = [np.asarray(picture(text), int) for text in shown]
-    assert pixels[0].shape == (400, 600, 3)  # 3 x 2 inches, 100 CSS pixels each, drawn at twice that
-    rows = [((p[..., 2] - p[..., 0]) > 100).any(axis=1).argmax() for p in pixels]  # where the blue begins
+    # 3 x 2 inches, 100 CSS pixels each, drawn at twice that
+    assert pixels[0].shape == (400, 600, 3)
+    # where the blue begins
+    rows = [((p[..., 2] - p[..., 0]) > 100).any(axis=1).argmax() for p in pixels]
     assert rows[0] > rows[1] > rows[2], "the line rises from frame to frame"
     assert len(models(figure, "LinkModel")) == 1
 
 
 def test_two_parameters_give_every_combination_and_words_become_a_drop_down():
     figure = explore.figure(
-        line, height=[1, 9], color={"blue": "#0072B2", "orange": "#D55E00"}, start={"height": 9}, **TEXT
+        line,
+        height=[1, 9],
+        color={"blue": "#0072B2", "orange": "#D55E00"},
+        start={"height": 9},
+        **TEXT,
     )
     assert len(frames_of(figure)) == 4
     (menu,) = models(figure, "DropdownModel")
@@ -96,7 +104,10 @@ def test_on_colab_the_figure_is_shown_in_one_rich_form(monkeypatch):
     figure = explore.figure(line, height=[1, 5], **TEXT)
     assert "image/png" in figure._repr_mimebundle_()
     monkeypatch.setitem(sys.modules, "google.colab", object())
-    assert set(figure._repr_mimebundle_()) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert set(figure._repr_mimebundle_()) == {
+        "text/plain",
+        "application/vnd.jupyter.widget-view+json",
+    }
 
 
 def test_where_nothing_runs_a_picture_with_its_caption_remains():
@@ -179,7 +190,9 @@ def test_an_executed_notebook_carries_the_state():
         "def line(height):\n    fig, ax = plt.subplots(figsize=(3, 2))\n    ax.axhline(height)\n    return ax",
         "explore.figure(line, height=[1, 2], alt='A line at {height}.', caption='The line rises.')",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells]
+    )
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     (output,) = notebook.cells[2].outputs
     held = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]

@@ -20,7 +20,11 @@ def test_values_gradients_and_products():
 def test_a_stack_row_by_row():
     f, x = adapt(cubic), torch.tensor([[1.0, 2.0], [0.0, -1.0]])
     value, gradient = f.value_and_gradient(x)
-    assert value.tolist() == [9, -1] and gradient.tolist() == [[3, 12], [0, 3]] and f(x).tolist() == [9, -1]
+    assert (
+        value.tolist() == [9, -1]
+        and gradient.tolist() == [[3, 12], [0, 3]]
+        and f(x).tolist() == [9, -1]
+    )
 
 
 def test_a_float64_point_of_a_float32_function():
@@ -43,10 +47,18 @@ def test_gradients_are_taken_even_where_they_are_switched_off():
     "x, error, says",
     [
         ("x", TypeError, "x is a str; a torch Tensor of shape"),
-        (torch.zeros(()), ValueError, r"x has shape \(\); points of this function have shape \(n,\) or \(S, n\)"),
+        (
+            torch.zeros(()),
+            ValueError,
+            r"x has shape \(\); points of this function have shape \(n,\) or \(S, n\)",
+        ),
         (torch.zeros(0), ValueError, "holds no point"),
         (torch.tensor([1.0, torch.nan]), ValueError, "x has 1 entries that are not finite numbers"),
-        (torch.zeros(2, dtype=torch.int64), TypeError, "x holds torch.int64; floating-point numbers are needed"),
+        (
+            torch.zeros(2, dtype=torch.int64),
+            TypeError,
+            "x holds torch.int64; floating-point numbers are needed",
+        ),
     ],
 )
 def test_bad_points(x, error, says):
@@ -55,4 +67,6 @@ def test_bad_points(x, error, says):
 
 
 def test_a_point_becomes_a_stack_of_one():
-    assert check_points(torch.zeros(3)).shape == (1, 3) and check_points(torch.zeros(2, 3), 3).shape == (2, 3)
+    assert check_points(torch.zeros(3)).shape == (1, 3) and check_points(
+        torch.zeros(2, 3), 3
+    ).shape == (2, 3)

@@ -42,11 +42,15 @@ def test_recorded_steps_compose_with_sam_and_ghost_batches(signals, monkeypatch)
     recipe = Recipe(64, steps=20, sam_rho=0.05, ghost_batch=16)
     recorded = training.train(Problem("F0", signals), recipe, 2, progress=False)
     monkeypatch.setattr(step, "CAPTURE_ROWS", 0)
-    assert torch.allclose(recorded.x, training.train(Problem("F0", signals), recipe, 2, progress=False).x, atol=1e-5)
+    assert torch.allclose(
+        recorded.x, training.train(Problem("F0", signals), recipe, 2, progress=False).x, atol=1e-5
+    )
 
 
 def test_seeds_that_stop_leave_the_recording(signals):
-    runs = training.train(Problem("F0", signals), Recipe(400, epochs=200, stop_loss=2e-3), 5, progress=False)
+    runs = training.train(
+        Problem("F0", signals), Recipe(400, epochs=200, stop_loss=2e-3), 5, progress=False
+    )
     assert (runs.final.train_loss <= 2e-3).all()
 
 
@@ -73,7 +77,9 @@ def test_reduced_precision_reaches_the_same_accuracy():
     pictures = data.load("cifar10", device="cuda", train_size=20_000)
     recipe = Recipe(256, epochs=12)
     reduced = training.train(Problem("C1", pictures), recipe, 5, progress=False).final.test_accuracy
-    full = training.train(Problem("C1", pictures), recipe.but(precision="float32"), 5, progress=False).final.test_accuracy
+    full = training.train(
+        Problem("C1", pictures), recipe.but(precision="float32"), 5, progress=False
+    ).final.test_accuracy
     error = ((reduced.var() + full.var()) / 5) ** 0.5
     assert abs(reduced.mean() - full.mean()) < 3 * error + 0.3
 
@@ -87,4 +93,5 @@ def test_strong_holds_few_vectors():
     f.value_and_gradient(x)
     evaluation = torch.cuda.max_memory_allocated()
     sharpness(f, x, iterations=3)
-    assert torch.cuda.max_memory_allocated() - evaluation < (8 + 4) * x.nbytes  # 4: the last check, in float64
+    # 4: the last check, in float64
+    assert torch.cuda.max_memory_allocated() - evaluation < (8 + 4) * x.nbytes

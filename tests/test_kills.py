@@ -1,4 +1,6 @@
-"""Processes that are killed, stopped, or meet a full disk: the next one ends with the same numbers, and nothing is left over."""
+"""Processes that are killed, stopped, or meet a full disk: the next one ends with the same numbers,
+and nothing is left over.
+"""
 
 import errno
 import os
@@ -84,6 +86,7 @@ def killed_after(seconds: float) -> None:
 
 def killed_in_a_write(number: int) -> None:
     """Killed when half of the ``number``-th entry is on the disk."""
+
     def work(pipe):
         whole, count = files.whole, iter(range(100))
 
@@ -180,7 +183,9 @@ def test_a_stopped_process_is_named_and_nobody_waits_for_it(tmp_path, monkeypatc
         found, said = said_while(lambda: slow(str(tmp_path), 1.0))
         assert found.tolist() == [0, 1, 2, 3, 4] and len(said) == 1
         assert f"Process {process} on " in said[0] and "which has been computing slow-" in said[0]
-        assert "has given no sign of life for" in said[0] and "the result is computed here" in said[0]
+        assert (
+            "has given no sign of life for" in said[0] and "the result is computed here" in said[0]
+        )
         os.kill(process, signal.SIGCONT)  # it ends as if nothing had been
         assert os.waitpid(process, 0)[1] == 0
     assert said_while(lambda: slow(str(tmp_path), 1.0))[1] == []
@@ -196,10 +201,14 @@ def test_a_process_that_works_is_waited_for_and_its_result_taken(tmp_path, monke
         found, said = said_while(lambda: slow(str(tmp_path), 2.5))
         assert found.tolist() == [0, 1, 2, 3, 4] and len(list(tmp_path.glob("*.call"))) == 1
         (line,) = said
-        assert line.startswith(f"Process {process} on ") and line.endswith("is still at it. This process waits for its result.")
+        assert line.startswith(f"Process {process} on ") and line.endswith(
+            "is still at it. This process waits for its result."
+        )
 
 
-def test_six_processes_on_one_store_one_killed_and_one_stopped_give_one_result(tmp_path, monkeypatch):
+def test_six_processes_on_one_store_one_killed_and_one_stopped_give_one_result(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(locks, "PATIENCE", 1.0)
     monkeypatch.setattr(locks, "BEAT", 0.1)
 
@@ -217,7 +226,9 @@ def test_six_processes_on_one_store_one_killed_and_one_stopped_give_one_result(t
         wait_for(lambda: len(list(tmp_path.glob("*.call"))) == 2)
         second = next(int(path.stem) for path in tmp_path.glob("*.call") if int(path.stem) != first)
         os.kill(second, signal.SIGSTOP)
-        answers = [os.read(pipe, 100) for process, pipe in workers if process not in (first, second)]
+        answers = [
+            os.read(pipe, 100) for process, pipe in workers if process not in (first, second)
+        ]
     assert answers == [b"[0, 1, 2, 3, 4]"] * 4
 
 
@@ -229,7 +240,10 @@ def test_a_folder_without_locks_costs_time_and_is_said_once(monkeypatch, tmp_pat
     monkeypatch.setattr(locks, "_told", set())
     found, said = said_while(lambda: [slow(str(tmp_path), 0), slow(str(tmp_path), 0.01)])
     assert len(found) == 2 and len(said) == 1
-    assert "has no file locks (Function not implemented). Two processes may compute the same result there" in said[0]
+    assert (
+        "has no file locks (Function not implemented). Two processes may compute the same result there"
+        in said[0]
+    )
     assert len(list(cache.folder().glob("*.npz"))) == 2 and not slow.busy(str(tmp_path), 1)
 
 
@@ -260,7 +274,11 @@ def test_the_workers_of_a_killed_process_end_too(tmp_path, monkeypatch):
 def little_space(folder: Path, monkeypatch):
     """A disk of 128 kB at ``folder``; where none may be mounted, writes that fail as on a full one."""
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode == 0:
         try:
             yield True
@@ -287,8 +305,10 @@ def test_a_full_disk_costs_the_memory_and_not_the_result(store, monkeypatch):
     with little_space(store, monkeypatch):
         found, said = said_while(half_a_megabyte)
         assert torch.equal(found, torch.arange(125_000).float()) and len(said) == 1
-        assert said[0] == (f"A result could not be stored in {store}: the disk is full. It will be computed again next time. "
-                           "Free some space, or set LABSUPPORT_STORE to another folder.")
+        assert said[0] == (
+            f"A result could not be stored in {store}: the disk is full. It will be computed again next time. "
+            "Free some space, or set LABSUPPORT_STORE to another folder."
+        )
         assert list(store.iterdir()) == []
 
 
@@ -301,7 +321,9 @@ def test_a_disk_that_is_full_already_is_said_before_the_work(store, monkeypatch)
                 file.write(bytes(4096))
                 file.flush()
         order = []
-        monkeypatch.setattr(warnings, "warn", lambda text, **rest: order.append(os.environ.get("COUNT", "0")))
+        monkeypatch.setattr(
+            warnings, "warn", lambda text, **rest: order.append(os.environ.get("COUNT", "0"))
+        )
         monkeypatch.setenv("COUNT", "0")
         assert len(half_a_megabyte()) == 125_000
         assert order == ["0"] and os.environ["COUNT"] == "1"
@@ -318,7 +340,9 @@ def test_an_entry_has_the_mode_that_the_umask_says(mask, mode, store):
     assert path.stat().st_mode & 0o777 == mode
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="another user needs the rights of root")
+@pytest.mark.skipif(
+    os.name != "posix" or os.getuid() != 0, reason="another user needs the rights of root"
+)
 def test_two_users_share_a_store(store, tmp_path):
     for folder in (tmp_path, *list(tmp_path.parents)[:-1]):
         if str(folder).startswith("/tmp/pytest-of"):

@@ -11,7 +11,11 @@ from labsupport.errors import UnknownName
 @pytest.mark.parametrize("row", list(paper.table1().itertuples()), ids=lambda row: row.network)
 def test_published_counts(row):
     module = networks.build(row.network)
-    assert sum(p.numel() for p in module.parameters()) == row.parameters == networks.REGISTRY[row.network].parameters
+    assert (
+        sum(p.numel() for p in module.parameters())
+        == row.parameters
+        == networks.REGISTRY[row.network].parameters
+    )
     assert networks.REGISTRY[row.network].classes == row.classes
 
 
@@ -28,7 +32,9 @@ def test_the_registry_says_what_is_built(name):
 def test_f0_is_what_its_docstring_says():
     kinds = [type(layer).__name__ for layer in networks.build("F0")]
     assert kinds == ["Flatten"] + ["Linear", "BatchNorm1d", "ReLU"] * 3 + ["Linear"]
-    assert [layer.out_features for layer in networks.build("F0") if isinstance(layer, nn.Linear)] == [128, 128, 128, 10]
+    assert [
+        layer.out_features for layer in networks.build("F0") if isinstance(layer, nn.Linear)
+    ] == [128, 128, 128, 10]
 
 
 def test_shapes_of_the_shallow_network():

@@ -23,7 +23,9 @@ def f(signals):
 
 
 def images(shape, classes=10, samples=12):
-    return torch.rand(samples, *shape, generator=torch.Generator().manual_seed(0)), torch.arange(samples) % classes
+    return torch.rand(samples, *shape, generator=torch.Generator().manual_seed(0)), torch.arange(
+        samples
+    ) % classes
 
 
 # -- flat vectors --------------------------------------------------------------------------------------------------
@@ -46,12 +48,15 @@ def test_unflatten_gives_views_and_flatten_a_copy():
 
 
 def test_unflatten_wants_a_vector_of_the_right_length():
-    with pytest.raises(ValueError, match=r"x has shape \(7,\); points of this function have shape \(40330,\)"):
+    with pytest.raises(
+        ValueError, match=r"x has shape \(7,\); points of this function have shape \(40330,\)"
+    ):
         objective.unflatten(torch.zeros(7), networks.build("F0"))
 
 
 @pytest.mark.parametrize(
-    "total, size, lengths", [(10, 5, [5, 5]), (12, 5, [5, 5, 2]), (11, 5, [5, 6]), (1, 5, [1]), (3, 5, [3])]
+    "total, size, lengths",
+    [(10, 5, [5, 5]), (12, 5, [5, 5, 2]), (11, 5, [5, 6]), (1, 5, [1]), (3, 5, [3])],
 )
 def test_chunks_cover_everything_once(total, size, lengths):
     parts = objective.chunks(total, size)
@@ -78,7 +83,9 @@ def test_f_of_networks_for_images(name, classes):
     inputs, labels = images(networks.REGISTRY[name].shape, classes, samples=6)
     f = Objective(networks.build(name), inputs, labels)
     x = start(name, [0])[0]
-    assert float(f.double()(x)) == pytest.approx(float(twins.loss(name, x, inputs, labels)), rel=1e-9)
+    assert float(f.double()(x)) == pytest.approx(
+        float(twins.loss(name, x, inputs, labels)), rel=1e-9
+    )
 
 
 def test_gradient_is_autograds_through_the_module(f, signals):
@@ -87,7 +94,9 @@ def test_gradient_is_autograds_through_the_module(f, signals):
         module = networks.build("F0").double()
         total = sum(
             nn.functional.cross_entropy(
-                torch.func.functional_call(module, objective.unflatten(x, module), signals.x_train[part].double()),
+                torch.func.functional_call(
+                    module, objective.unflatten(x, module), signals.x_train[part].double()
+                ),
                 signals.y_train[part],
                 reduction="sum",
             )
@@ -106,7 +115,9 @@ def test_gradient_by_finite_differences(f):
     for i in (0, 5000, 30_000, 40_329):
         step = torch.zeros_like(x)
         step[i] = 1e-6
-        assert float(exact(x + step) - exact(x - step)) / 2e-6 == pytest.approx(float(gradient[i]), abs=1e-8)
+        assert float(exact(x + step) - exact(x - step)) / 2e-6 == pytest.approx(
+            float(gradient[i]), abs=1e-8
+        )
 
 
 def test_accuracy_is_the_share_of_right_answers(f, signals):
@@ -124,13 +135,19 @@ def test_logits_are_the_modules(f, signals):
     x = start("F0", [0, 1])
     found = f.logits(x)
     assert found.shape == (2, 300, 10)
-    slow = torch.cat([twins.module_at("F0", x[1])(signals.x_train[part]) for part in objective.chunks(300, 100)])
-    assert torch.allclose(found[1], slow, atol=1e-5) and torch.allclose(f.logits(x[1]), found[1], atol=1e-6)
+    slow = torch.cat(
+        [twins.module_at("F0", x[1])(signals.x_train[part]) for part in objective.chunks(300, 100)]
+    )
+    assert torch.allclose(found[1], slow, atol=1e-5) and torch.allclose(
+        f.logits(x[1]), found[1], atol=1e-6
+    )
 
 
 def test_hessian_times_vector_is_the_dense_hessians(signals):
     """On a network small enough to write the Hessian down."""
-    small = nn.Sequential(nn.Linear(40, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.ReLU(), nn.Linear(3, 10))
+    small = nn.Sequential(
+        nn.Linear(40, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.ReLU(), nn.Linear(3, 10)
+    )
     f = Objective(small, signals.x_train, signals.y_train, chunk=100).double()
     x = start(small, [0])[0].double()
 
@@ -138,7 +155,9 @@ def test_hessian_times_vector_is_the_dense_hessians(signals):
         total = sum(
             nn.functional.cross_entropy(
                 torch.func.functional_call(
-                    small.double(), objective.unflatten(point, small), signals.x_train[part].double()
+                    small.double(),
+                    objective.unflatten(point, small),
+                    signals.x_train[part].double(),
                 ),
                 signals.y_train[part],
                 reduction="sum",
@@ -164,10 +183,17 @@ def test_f_is_deterministic_and_leaves_torchs_generator_alone():
 
 def test_the_chunk_is_part_of_the_definition(signals):
     x = start("F0", [0])[0]
-    values = {chunk: float(Objective("F0", signals.x_train, signals.y_train, chunk=chunk)(x)) for chunk in (30, 300)}
+    values = {
+        chunk: float(Objective("F0", signals.x_train, signals.y_train, chunk=chunk)(x))
+        for chunk in (30, 300)
+    }
     assert abs(values[30] - values[300]) > 1e-4
     plain = [
-        float(Objective("F0-plain", signals.x_train, signals.y_train, chunk=c)(start("F0-plain", [0])[0]))
+        float(
+            Objective("F0-plain", signals.x_train, signals.y_train, chunk=c)(
+                start("F0-plain", [0])[0]
+            )
+        )
         for c in (30, 300)
     ]
     assert plain[0] == pytest.approx(plain[1], rel=1e-6)  # without batch norm it is not
@@ -191,8 +217,12 @@ def test_stacked_equals_looped(signals, monkeypatch, name, rows):
     assert f(x).shape == f.accuracy(x).shape == (4,) and f(x[0]).shape == ()
 
 
-@pytest.mark.parametrize("name, frozen", [("F0", False), ("F0", True), ("F0-plain", False), ("C0", False), ("C0", True)])
-def test_no_digit_depends_on_how_many_threads_share_the_models(signals, monkeypatch, set_threads, name, frozen):
+@pytest.mark.parametrize(
+    "name, frozen", [("F0", False), ("F0", True), ("F0-plain", False), ("C0", False), ("C0", True)]
+)
+def test_no_digit_depends_on_how_many_threads_share_the_models(
+    signals, monkeypatch, set_threads, name, frozen
+):
     monkeypatch.setattr(batches, "STACK_ROWS", 1)
     x = start(name, range(5))
     f = Objective(name, signals.x_train, signals.y_train, chunk=100)
@@ -218,12 +248,34 @@ def test_stacked_convolutions_equal_looped():
 
 def test_the_rule_for_stacking():
     cpu = torch.device("cpu")
-    assert objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 32) == 5
-    assert objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 4000) == 1
-    assert objective.together(networks.build("F1"), networks.REGISTRY["F1"].parameters, cpu, 5, 32) == 1  # large: one at a time
-    assert objective.together(networks.build("C1"), networks.REGISTRY["C1"].parameters, cpu, 5, 8) == 1
-    assert objective.together(networks.build("C1"), networks.REGISTRY["C1"].parameters, torch.device("cuda"), 5, 8) == 1
-    assert objective.together(networks.build("F1"), networks.REGISTRY["F1"].parameters, torch.device("cuda"), 5, 256) == 5
+    assert (
+        objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 32)
+        == 5
+    )
+    assert (
+        objective.together(networks.build("F0"), networks.REGISTRY["F0"].parameters, cpu, 5, 4000)
+        == 1
+    )
+    # large: one at a time
+    assert (
+        objective.together(networks.build("F1"), networks.REGISTRY["F1"].parameters, cpu, 5, 32)
+        == 1
+    )
+    assert (
+        objective.together(networks.build("C1"), networks.REGISTRY["C1"].parameters, cpu, 5, 8) == 1
+    )
+    assert (
+        objective.together(
+            networks.build("C1"), networks.REGISTRY["C1"].parameters, torch.device("cuda"), 5, 8
+        )
+        == 1
+    )
+    assert (
+        objective.together(
+            networks.build("F1"), networks.REGISTRY["F1"].parameters, torch.device("cuda"), 5, 256
+        )
+        == 5
+    )
 
 
 # -- variants ------------------------------------------------------------------------------------------------------
@@ -257,14 +309,18 @@ def test_frozen_statistics_are_an_eval_mode_batch_norm(signals, name):
         slow = nn.functional.cross_entropy(module.eval()(signals.x_train.double()), signals.y_train)
     frozen = f.double().frozen_at(x)
     assert float(frozen(moved)) == pytest.approx(float(slow), rel=1e-9)
-    assert float(frozen(x)) == pytest.approx(float(f.double()(x)), rel=1e-9)  # at x, in one chunk, nothing changes
+    # at x, in one chunk, nothing changes
+    assert float(frozen(x)) == pytest.approx(float(f.double()(x)), rel=1e-9)
     assert abs(float(frozen(moved)) - float(f.double()(moved))) > 1e-6
 
 
 def test_statistics_over_chunks_are_those_of_all_samples(signals):
     """For the first batch norm, whose inputs do not depend on the chunks."""
     x = start("F0", [0])[0]
-    one, many = (Objective("F0", signals.x_train, signals.y_train, chunk=c).frozen_at(x).frozen["2"] for c in (300, 70))
+    one, many = (
+        Objective("F0", signals.x_train, signals.y_train, chunk=c).frozen_at(x).frozen["2"]
+        for c in (300, 70)
+    )
     assert torch.allclose(one[0], many[0], atol=1e-5) and torch.allclose(one[1], many[1], atol=1e-5)
 
 
@@ -272,7 +328,11 @@ def test_frozen_statistics_make_f_a_mean_over_samples(signals):
     x = start("F0", [0])[0]
     y = x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     values = [
-        float(Objective("F0", signals.x_train, signals.y_train, chunk=300).frozen_at(x)._variant(chunk=c)(y))
+        float(
+            Objective("F0", signals.x_train, signals.y_train, chunk=300)
+            .frozen_at(x)
+            ._variant(chunk=c)(y)
+        )
         for c in (300, 50)
     ]
     assert values[0] == pytest.approx(values[1], rel=1e-6)
@@ -313,7 +373,8 @@ def test_double_keeps_frozen_statistics(f):
 
 def test_bad_points(f):
     with pytest.raises(
-        ValueError, match=r"x has shape \(3, 7\); points of this function have shape \(40330,\) or \(S, 40330\)"
+        ValueError,
+        match=r"x has shape \(3, 7\); points of this function have shape \(40330,\) or \(S, 40330\)",
     ):
         f(torch.zeros(3, 7))
     with pytest.raises(ValueError, match="shape"):
@@ -325,7 +386,10 @@ def test_bad_points(f):
     x = torch.zeros(f.n)
     x[[3, 4]] = torch.tensor([torch.nan, torch.inf])
     for ask in (f, f.gradient, f.accuracy):
-        with pytest.raises(ValueError, match="x has 2 entries that are not finite numbers. Did its training diverge"):
+        with pytest.raises(
+            ValueError,
+            match="x has 2 entries that are not finite numbers. Did its training diverge",
+        ):
             ask(x)
 
 

@@ -17,7 +17,9 @@ def strict(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-@pytest.mark.parametrize("path", sorted(provenance.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(provenance.FOLDER.glob("*.json")), ids=lambda path: path.stem
+)
 def test_a_committed_result_says_where_it_comes_from(path):
     content = strict(path)
     if path.stem.startswith("paper"):  # the paper's own numbers

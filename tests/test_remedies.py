@@ -31,7 +31,14 @@ def test_growth_without_entries_is_constant():
 
 @pytest.mark.parametrize(
     "batch, size, groups",
-    [(12, 4, [4, 4, 4]), (14, 4, [4, 4, 6]), (15, 4, [4, 4, 7]), (3, 4, [3]), (4, 4, [4]), (8, 3, [3, 5])],
+    [
+        (12, 4, [4, 4, 4]),
+        (14, 4, [4, 4, 6]),
+        (15, 4, [4, 4, 7]),
+        (3, 4, [3]),
+        (4, 4, [4]),
+        (8, 3, [3, 5]),
+    ],
 )
 def test_ghost_groups(batch, size, groups):
     seen = []
@@ -43,7 +50,8 @@ def test_ghost_groups(batch, size, groups):
     inputs = torch.rand(2, batch, 1, generator=generator())
     loss, slope = remedies.ghost(gradient, size)(torch.zeros(2, 1), inputs, torch.zeros(2, batch))
     assert seen == groups
-    assert torch.allclose(loss, inputs.mean((1, 2))) and torch.allclose(slope[:, 0], loss)  # weighted by their sizes
+    # weighted by their sizes
+    assert torch.allclose(loss, inputs.mean((1, 2))) and torch.allclose(slope[:, 0], loss)
 
 
 def test_sam_climbs_rho_along_the_gradient_first():
@@ -114,7 +122,9 @@ def blob(row, column, size=33):
 
 
 def centre(picture):
-    r, c = torch.meshgrid(torch.arange(picture.shape[-2]), torch.arange(picture.shape[-1]), indexing="ij")
+    r, c = torch.meshgrid(
+        torch.arange(picture.shape[-2]), torch.arange(picture.shape[-1]), indexing="ij"
+    )
     mass = picture.sum()
     return float((r * picture).sum() / mass), float((c * picture).sum() / mass)
 
@@ -137,7 +147,9 @@ def test_images_are_flipped_half_of_the_time_and_turned_by_ten_degrees():
         peak = divmod(int(image.argmax()), 33)
         rest = image * (
             torch.cdist(
-                torch.stack(torch.meshgrid(torch.arange(33.0), torch.arange(33.0), indexing="ij"), -1).view(-1, 2),
+                torch.stack(
+                    torch.meshgrid(torch.arange(33.0), torch.arange(33.0), indexing="ij"), -1
+                ).view(-1, 2),
                 torch.tensor([peak]).float(),
             ).view(33, 33)
             > 5
@@ -146,7 +158,9 @@ def test_images_are_flipped_half_of_the_time_and_turned_by_ten_degrees():
         large = centre(image - rest)
         across = other[1] - large[1]
         flips += across < 0
-        angles.append(abs(torch.rad2deg(torch.atan((torch.tensor(other[0] - large[0])) / abs(across)))).item())
+        angles.append(
+            abs(torch.rad2deg(torch.atan((torch.tensor(other[0] - large[0])) / abs(across)))).item()
+        )
     assert 110 < flips < 190
     assert 8 < max(angles) < 11.5
 

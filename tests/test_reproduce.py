@@ -1,4 +1,6 @@
-"""The paper's tables as units of work: each is done once, survives a kill and a flipped byte, and is the same wherever it runs."""
+"""The paper's tables as units of work: each is done once, survives a kill and a flipped byte, and
+is the same wherever it runs.
+"""
 
 import json
 import os
@@ -34,21 +36,42 @@ def quietly(units, ledger):
 def rows_of(ledger):
     """All rows, but for what differs from run to run."""
     tables = ledger.tables()
-    return {kind: table.drop(columns=["seconds"], errors="ignore").to_dict("records") for kind, table in tables.items()}
+    return {
+        kind: table.drop(columns=["seconds"], errors="ignore").to_dict("records")
+        for kind, table in tables.items()
+    }
 
 
 def test_what_is_needed_is_done_first_and_everything_once(tmp_path):
     small, large = training(), Training(SMALL, "LB", Recipe(120, epochs=2), 0)
     units = [Sharpness(small), Line(small, large, points=3), Sharpness(small, subspace_dim=5)]
     ledger = Ledger(tmp_path)
-    assert [unit.id.split("-")[0] for unit in in_order(units)] == ["training", "sharpness", "training", "line", "sharpness"]
+    assert [unit.id.split("-")[0] for unit in in_order(units)] == [
+        "training",
+        "sharpness",
+        "training",
+        "line",
+        "sharpness",
+    ]
     first, second = quietly(units, ledger), quietly(units, ledger)
-    assert (first.done, first.known, first.failed) == (5, 0, {}) and (second.done, second.known) == (0, 5)
+    assert (first.done, first.known, first.failed) == (5, 0, {}) and (
+        second.done,
+        second.known,
+    ) == (0, 5)
     tables = ledger.tables()
-    assert tables["sharpness"].columns[:6].tolist() == ["network", "dataset", "train_size", "batch", "recipe", "seed"]
+    assert tables["sharpness"].columns[:6].tolist() == [
+        "network",
+        "dataset",
+        "train_size",
+        "batch",
+        "recipe",
+        "seed",
+    ]
     line = tables["line"].query("split == 'train'")
     f = SMALL.objective()
-    assert line.loss.tolist()[:1] == pytest.approx([float(f(2 * tensor(ledger, small) - tensor(ledger, large)))], rel=1e-4)
+    assert line.loss.tolist()[:1] == pytest.approx(
+        [float(f(2 * tensor(ledger, small) - tensor(ledger, large)))], rel=1e-4
+    )
 
 
 def tensor(ledger, unit):
@@ -61,7 +84,17 @@ def test_every_row_says_where_it_comes_from(tmp_path):
     ledger = Ledger(tmp_path)
     quietly([training()], ledger)
     (body,) = ledger.bodies()
-    assert {"commit", "date", "machine", "torch", "python", "labsupport", "code", "device", "edition"} <= set(body["provenance"])
+    assert {
+        "commit",
+        "date",
+        "machine",
+        "torch",
+        "python",
+        "labsupport",
+        "code",
+        "device",
+        "edition",
+    } <= set(body["provenance"])
     assert body["provenance"]["edition"] == "MNIST-1D" and body["provenance"]["code"] == run.code()
 
 
@@ -72,7 +105,9 @@ def test_a_row_of_other_code_is_done_again(tmp_path, monkeypatch):
     assert quietly([training()], ledger).done == 1
 
 
-@pytest.mark.parametrize("folder, name", [("rows", "training-*.json"), ("points", "training-*.npz")])
+@pytest.mark.parametrize(
+    "folder, name", [("rows", "training-*.json"), ("points", "training-*.npz")]
+)
 def test_a_flipped_byte_is_said_and_the_unit_is_done_again(tmp_path, folder, name):
     ledger = Ledger(tmp_path)
     quietly([Sharpness(training())], ledger)
@@ -110,7 +145,12 @@ print(run.do(units, Ledger(sys.argv[1]), told=lambda line: print(line, flush=Tru
 
 
 def started(folder):
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_rows(tmp_path):
@@ -137,23 +177,31 @@ def test_two_processes_on_one_folder_share_the_work(tmp_path):
 
 
 def test_a_cluster_that_loses_a_worker_ends_with_the_same_rows(tmp_path):
-    distributed = pytest.importorskip("dask.distributed", reason="dask is not installed (an extra: labsupport[dask])")
+    distributed = pytest.importorskip(
+        "dask.distributed", reason="dask is not installed (an extra: labsupport[dask])"
+    )
     units = [Sharpness(Training(SMALL, "SB", Recipe(40, epochs=20), seed)) for seed in range(3)]
     quietly(units, Ledger(tmp_path / "here"))
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as machines:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as machines:
         victim = next(iter(machines.workers.values())).process.pid
 
         def told(line, killed=[]):  # noqa: B006  once
             if not killed:
                 killed.append(os.kill(victim, signal.SIGKILL))
 
-        outcome = cluster.do(units, Ledger(tmp_path / "there"), machines.scheduler_address, told=told)
+        outcome = cluster.do(
+            units, Ledger(tmp_path / "there"), machines.scheduler_address, told=told
+        )
     assert outcome.failed == {} and outcome.done == 6
     assert rows_of(Ledger(tmp_path / "there")) == rows_of(Ledger(tmp_path / "here"))
 
 
 def test_no_scheduler_at_that_address_is_one_sentence():
-    pytest.importorskip("dask.distributed", reason="dask is not installed (an extra: labsupport[dask])")
+    pytest.importorskip(
+        "dask.distributed", reason="dask is not installed (an extra: labsupport[dask])"
+    )
     with pytest.raises(OSError, match="No Dask scheduler answers at tcp://127.0.0.1:9"):
         cluster.connect("tcp://127.0.0.1:9", seconds=1)
 
@@ -163,11 +211,15 @@ def test_no_scheduler_at_that_address_is_one_sentence():
 
 @pytest.mark.parametrize("study", studies.STUDIES)
 def test_every_study_has_its_units_at_smoke_scale(study, monkeypatch):
-    monkeypatch.setattr(Problem, "load", lambda self, device=None: data.load("mnist1d", train_size=160))
+    monkeypatch.setattr(
+        Problem, "load", lambda self, device=None: data.load("mnist1d", train_size=160)
+    )
     for wish in ("F1", "C1"):
         units = studies.units(study, [wish], "smoke", 2)
         shown = wish in studies.SHOWN.get(study, protocol.DATA)
-        assert bool(units) == shown and len({unit.id for unit in in_order(units)}) == len(in_order(units))
+        assert bool(units) == shown and len({unit.id for unit in in_order(units)}) == len(
+            in_order(units)
+        )
 
 
 def test_small_and_large_batches_share_start_and_recipe():
@@ -203,12 +255,32 @@ def made_up(folder, gap=0.3, ratio=50.0, seeds=5):
     for seed in range(seeds):
         for batch, accuracy, phi in (("SB", 98.0, 2.0), ("LB", 98.0 - gap, 2.0 * ratio)):
             unit = Training(problem, batch, Recipe(256 if batch == "SB" else 6000, epochs=1), seed)
-            row = {**unit.columns, "test_accuracy": accuracy + 0.01 * rng.normal(), "train_loss": 0.01}
+            row = {
+                **unit.columns,
+                "test_accuracy": accuracy + 0.01 * rng.normal(),
+                "train_loss": 0.01,
+            }
             where = {"commit": "abc", "code": "c", "machine": "m", "torch": "t", "edition": "MNIST"}
             ledger.write(unit, run.Result([row]), where)
             wide = Sharpness(unit)
-            ledger.write(wide, run.Result([{**unit.columns, "point": "end", "epsilon": 1e-3, "subspace_dim": None,
-                                            "estimator": "strong", "starts": 1, "sharpness": phi, "loss": 0.01}]), where)
+            ledger.write(
+                wide,
+                run.Result(
+                    [
+                        {
+                            **unit.columns,
+                            "point": "end",
+                            "epsilon": 1e-3,
+                            "subspace_dim": None,
+                            "estimator": "strong",
+                            "starts": 1,
+                            "sharpness": phi,
+                            "loss": 0.01,
+                        }
+                    ]
+                ),
+                where,
+            )
     return ledger
 
 
@@ -216,8 +288,14 @@ def test_a_comparison_finds_the_gap_and_the_ratio_that_are_there(tmp_path):
     made_up(tmp_path)
     found = compare.tables(tmp_path)
     gap, ratio = found["gaps"].iloc[0], found["ratios"].iloc[0]
-    assert gap.gap == pytest.approx(0.3, abs=0.03) and gap.low < 0.3 < gap.high and gap.standing == "claim"
-    published = paper.table2().query("network == 'F1' and split == 'test'").set_index("batch")["mean"]
+    assert (
+        gap.gap == pytest.approx(0.3, abs=0.03)
+        and gap.low < 0.3 < gap.high
+        and gap.standing == "claim"
+    )
+    published = (
+        paper.table2().query("network == 'F1' and split == 'test'").set_index("batch")["mean"]
+    )
     assert gap.paper == pytest.approx(published.SB - published.LB)
     assert ratio.ratio == pytest.approx(50) and ratio.paper == pytest.approx(205.14 / 1.23)
 
@@ -232,7 +310,11 @@ def test_rows_of_two_editions_are_not_put_in_one_table(tmp_path):
     path = next((tmp_path / "rows").glob("training-*.json"))
     body = json.loads(path.read_text())
     unit = Training(Problem("F1", "mnist"), "SB", Recipe(256, epochs=1), 99)
-    ledger.write(unit, run.Result([{**body["rows"][0], "seed": 99}]), {**body["provenance"], "edition": "MNIST, changed"})
+    ledger.write(
+        unit,
+        run.Result([{**body["rows"][0], "seed": 99}]),
+        {**body["provenance"], "edition": "MNIST, changed"},
+    )
     with pytest.raises(ValueError, match="several editions"):
         compare.tables(tmp_path)
 
@@ -250,7 +332,18 @@ def test_the_comparison_is_written_as_text_tables_and_a_picture(tmp_path):
 
 @pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not on this machine")
 def test_the_command_runs_resumes_and_compares(tmp_path):
-    call = ["reproduce", "table4", "--networks", "F1", "--seeds", "1", "--scale", "smoke", "--out", str(tmp_path / "a b")]
+    call = [
+        "reproduce",
+        "table4",
+        "--networks",
+        "F1",
+        "--seeds",
+        "1",
+        "--scale",
+        "smoke",
+        "--out",
+        str(tmp_path / "a b"),
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first, second = CliRunner().invoke(app, call), CliRunner().invoke(app, call)
@@ -260,10 +353,17 @@ def test_the_command_runs_resumes_and_compares(tmp_path):
     assert beside.exit_code == 0 and "exploratory" in beside.output
 
 
-@pytest.mark.parametrize("call, says", [
-    (["reproduce", "table9"], "study"), (["reproduce", "table2", "--scale", "huge"], "scale"),
-    (["reproduce", "table2", "--networks", "F7"], "F7"), (["reproduce", "table2", "--seeds", "0"], "seeds"),
-    (["reproduce", "table2", "--networks", " "], "Nothing is left"), (["compare", "nowhere"], "no folder")])
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (["reproduce", "table9"], "study"),
+        (["reproduce", "table2", "--scale", "huge"], "scale"),
+        (["reproduce", "table2", "--networks", "F7"], "F7"),
+        (["reproduce", "table2", "--seeds", "0"], "seeds"),
+        (["reproduce", "table2", "--networks", " "], "Nothing is left"),
+        (["compare", "nowhere"], "no folder"),
+    ],
+)
 def test_what_cannot_be_is_one_sentence(call, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, call)

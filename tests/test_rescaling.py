@@ -22,7 +22,8 @@ def test_function_stays(network, relu):
     f, x = task(network), start(network, [0, 1]).double()
     before, after = f.logits(x), f.logits(symmetry.rescale(network, x, 7.0, relu))
     assert torch.allclose(before, after, rtol=0, atol=1e-12 * before.abs().max())
-    assert torch.equal(before, f.logits(symmetry.rescale(network, x, 8.0, relu)))  # a power of two: to the last digit
+    # a power of two: to the last digit
+    assert torch.equal(before, f.logits(symmetry.rescale(network, x, 8.0, relu)))
 
 
 def test_slow_twin_scales_the_module_itself():
@@ -37,9 +38,17 @@ def test_slow_twin_scales_the_module_itself():
 
 
 def test_pooling_and_dropout_between_let_the_factor_through():
-    small = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Dropout(0.5),
-                                torch.nn.Flatten(), torch.nn.Linear(27, 10))
-    inputs = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    small = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Dropout(0.5),
+        torch.nn.Flatten(),
+        torch.nn.Linear(27, 10),
+    )
+    inputs = torch.randn(
+        8, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     f = objective.Objective(small, inputs, torch.arange(8))
     x = start(small, [0]).double()
     assert torch.equal(f.logits(x), f.logits(symmetry.rescale(small, x, 4.0)))
@@ -54,7 +63,9 @@ def test_the_box_without_its_one_is_blind_to_it_and_the_papers_is_not(network, f
     def measured(point, **settings):
         return sharpness(f, point, starts=1, iterations=4, **settings).value
 
-    assert torch.equal(measured(x, epsilon=0.05, offset=0.0), measured(moved, epsilon=0.05, offset=0.0))
+    assert torch.equal(
+        measured(x, epsilon=0.05, offset=0.0), measured(moved, epsilon=0.05, offset=0.0)
+    )
     assert not torch.allclose(measured(x), measured(moved), rtol=0.1)
 
 
@@ -64,14 +75,18 @@ def test_the_box_without_its_one_is_blind_to_rows_ahead_of_batch_norm():
         if isinstance(layer, torch.nn.BatchNorm1d):
             layer.eps = 1e-16  # else the function itself changes a little
     before = sharpness(f, x, starts=1, iterations=4, epsilon=0.05, offset=0.0).value
-    after = sharpness(f, symmetry.scale_rows("F0", x, 4.0), starts=1, iterations=4, epsilon=0.05, offset=0.0).value
+    after = sharpness(
+        f, symmetry.scale_rows("F0", x, 4.0), starts=1, iterations=4, epsilon=0.05, offset=0.0
+    ).value
     assert torch.allclose(before, after, rtol=1e-9)
 
 
 def test_rows_of_one_length_make_the_measure_blind_to_their_lengths():
     f, x = task("F0"), start("F0", [0, 1]).double()
-    before, after = (sharpness(f, symmetry.normalize_rows("F0", point), starts=1, iterations=4).value
-                     for point in (x, symmetry.scale_rows("F0", x, 4.0)))
+    before, after = (
+        sharpness(f, symmetry.normalize_rows("F0", point), starts=1, iterations=4).value
+        for point in (x, symmetry.scale_rows("F0", x, 4.0))
+    )
     assert torch.allclose(before, after, rtol=1e-9)
 
 

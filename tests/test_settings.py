@@ -192,7 +192,9 @@ def test_nothing_else_in_the_package_reads_the_environment():
         for path in home.rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "getenv("))
     ]
-    assert [path for path in readers if not path.startswith("teach/")] == ["settings/environment.py"]
+    assert [path for path in readers if not path.startswith("teach/")] == [
+        "settings/environment.py"
+    ]
 
 
 def test_every_scale_has_problems_and_recipes_that_fit_them():

@@ -14,7 +14,10 @@ def norm(width, dims=1):
 
 CASES = {
     "linear": (nn.Sequential(nn.Linear(6, 4)), (6,)),
-    "dense": (nn.Sequential(nn.Flatten(), nn.Linear(6, 5), norm(5), nn.ReLU(), nn.Linear(5, 3)), (2, 3)),
+    "dense": (
+        nn.Sequential(nn.Flatten(), nn.Linear(6, 5), norm(5), nn.ReLU(), nn.Linear(5, 3)),
+        (2, 3),
+    ),
     "conv2d": (
         nn.Sequential(
             nn.Conv2d(2, 4, 3, padding=1, stride=2),
@@ -26,10 +29,18 @@ CASES = {
         ),
         (2, 8, 8),
     ),
-    "grouped": (nn.Sequential(nn.Conv2d(4, 4, 3, groups=2, dilation=2), nn.Flatten(), nn.Linear(64, 3)), (4, 8, 8)),
+    "grouped": (
+        nn.Sequential(nn.Conv2d(4, 4, 3, groups=2, dilation=2), nn.Flatten(), nn.Linear(64, 3)),
+        (4, 8, 8),
+    ),
     "conv1d": (
         nn.Sequential(
-            nn.Unflatten(1, (1, 10)), nn.Conv1d(1, 3, 3, stride=2), norm(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
+            nn.Unflatten(1, (1, 10)),
+            nn.Conv1d(1, 3, 3, stride=2),
+            norm(3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(12, 2),
         ),
         (10,),
     ),
@@ -73,7 +84,9 @@ def test_batch_norm_is_pytorchs_in_training_mode():
     """Also for a module that would keep running statistics: those of the batch are used."""
     network, layout, x, _ = modules("dense", 2)
     inputs = torch.randn(9, 2, 3, generator=torch.Generator().manual_seed(2))
-    keeping = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3)).train()
+    keeping = nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3)
+    ).train()
     nn.utils.vector_to_parameters(x[1].clone(), keeping.parameters())
     found = forward(network, layout, x, inputs, shared=True)
     assert torch.allclose(found[1].T, keeping(inputs), atol=1e-5)
@@ -95,7 +108,12 @@ def test_dropout_drops_the_share_it_says_and_scales_the_rest():
     network = nn.Sequential(nn.Dropout(0.25))
     inputs = torch.ones(50, 400)
     found = forward(
-        network, Layout.of(nn.Sequential(nn.Linear(1, 1))), torch.zeros(1, 2), inputs, shared=True, dropout=True
+        network,
+        Layout.of(nn.Sequential(nn.Linear(1, 1))),
+        torch.zeros(1, 2),
+        inputs,
+        shared=True,
+        dropout=True,
     )
     assert found.unique().tolist() == pytest.approx([0.0, 4 / 3])
     assert float((found == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
@@ -112,7 +130,9 @@ def test_layout_is_pytorchs_own_order():
 
 def test_a_layer_that_cannot_be_stacked():
     network = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
-    with pytest.raises(TypeError, match="Layer 1 is a Tanh, which cannot be stacked. Possible: Linear, Conv1d"):
+    with pytest.raises(
+        TypeError, match="Layer 1 is a Tanh, which cannot be stacked. Possible: Linear, Conv1d"
+    ):
         forward(network, Layout.of(network), torch.zeros(1, 20), torch.zeros(2, 4), shared=True)
 
 

@@ -30,8 +30,12 @@ def test_a_sweep_is_one_training_after_another():
     found = sweep.run(SMALL, RECIPES, [3, 1], checkpoints=[1])
     dataset = data.load("mnist1d", train_size=200)
     for name, recipe in RECIPES.items():
-        alone = training.train(Problem("F0", dataset), recipe, [3, 1], progress=False, checkpoints=[1])
-        assert torch.equal(found[name].x, alone.x) and torch.equal(found[name].checkpoints[1], alone.checkpoints[1])
+        alone = training.train(
+            Problem("F0", dataset), recipe, [3, 1], progress=False, checkpoints=[1]
+        )
+        assert torch.equal(found[name].x, alone.x) and torch.equal(
+            found[name].checkpoints[1], alone.checkpoints[1]
+        )
         assert found[name].seeds == (3, 1) and found[name].recipe == recipe
 
 
@@ -57,7 +61,8 @@ def test_a_start_for_one_of_them():
 
 
 @pytest.mark.parametrize(
-    "network, dataset, says", [("F0", "mnsit1d", "Did you mean 'mnist1d'"), ("G0", "mnist1d", "Did you mean")]
+    "network, dataset, says",
+    [("F0", "mnsit1d", "Did you mean 'mnist1d'"), ("G0", "mnist1d", "Did you mean")],
 )
 def test_an_unknown_name_is_found_before_anything_is_stored(network, dataset, says, tmp_path):
     with pytest.raises(UnknownName, match=says):

@@ -13,18 +13,24 @@ SHAPES = {"F0": (40,), "C0": (40,)}
 
 def task(network, samples=64):
     generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(samples, *SHAPES.get(network, (40,)), generator=generator, dtype=torch.float64)
+    inputs = torch.randn(
+        samples, *SHAPES.get(network, (40,)), generator=generator, dtype=torch.float64
+    )
     return objective.Objective(network, inputs, torch.arange(samples) % 10)
 
 
 @pytest.mark.parametrize("network", ["F0", "C0"])
-@pytest.mark.parametrize("change", [lambda n, x: symmetry.normalize_rows(n, x), lambda n, x: symmetry.scale_rows(n, x, 7.0)])
+@pytest.mark.parametrize(
+    "change",
+    [lambda n, x: symmetry.normalize_rows(n, x), lambda n, x: symmetry.scale_rows(n, x, 7.0)],
+)
 def test_function_does_not_change(network, change):
     f, x = task(network), start(network, [0, 1]).double()
     moved = change(network, x)
     assert (moved - x).norm() > 1
     before, after = f.logits(x), f.logits(moved)
-    assert (after - before).abs().max() < 2e-3 * before.abs().max()  # batch norm's eps: not exactly nothing
+    # batch norm's eps: not exactly nothing
+    assert (after - before).abs().max() < 2e-3 * before.abs().max()
 
 
 def test_only_eps_stands_between_the_two():
@@ -49,7 +55,9 @@ def test_rows_have_the_length_asked_for():
             scale = 2.5 / layer.weight.data[unit].norm()
             layer.weight.data[unit] *= scale
             layer.bias.data[unit] *= scale
-    assert torch.allclose(objective.flatten(first), symmetry.normalize_rows("F0", x[0], 2.5), atol=1e-6)
+    assert torch.allclose(
+        objective.flatten(first), symmetry.normalize_rows("F0", x[0], 2.5), atol=1e-6
+    )
 
 
 def test_what_has_no_batch_norm_behind_it_stays():

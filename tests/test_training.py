@@ -35,12 +35,16 @@ def moved_by_noise(network):
     """Biases ahead of a batch norm: their gradient is rounding alone, which Adam turns into steps."""
     module = objective.networks.build(network)
     free = {f"{name}.bias" for name in ahead_of_norm(module)}
-    return torch.cat([torch.full((p.numel(),), name in free) for name, p in module.named_parameters()])
+    return torch.cat(
+        [torch.full((p.numel(),), name in free) for name, p in module.named_parameters()]
+    )
 
 
 def assert_same(network, found, slow, atol=2e-5):
     fixed = ~moved_by_noise(network)
-    assert torch.allclose(found[fixed], slow[fixed], rtol=0, atol=atol), float((found - slow)[fixed].abs().max())
+    assert torch.allclose(found[fixed], slow[fixed], rtol=0, atol=atol), float(
+        (found - slow)[fixed].abs().max()
+    )
 
 
 # 200 samples in batches of 64: the fourth batch of an epoch has 8
@@ -48,14 +52,22 @@ SAME = {
     "adam": Recipe(64, steps=10),
     "adam, weight decay": Recipe(64, steps=6, weight_decay=0.01),
     "sgd": Recipe(64, epochs=3, optimizer="sgd", learning_rate=0.05),
-    "sgd, momentum": Recipe(64, steps=9, optimizer="sgd", learning_rate=0.05, momentum=0.9, weight_decay=1e-3),
+    "sgd, momentum": Recipe(
+        64, steps=9, optimizer="sgd", learning_rate=0.05, momentum=0.9, weight_decay=1e-3
+    ),
     "warm-up": Recipe(64, steps=10, optimizer="sgd", learning_rate=0.1, warmup_steps=6),
     "ghost batches": Recipe(64, steps=8, optimizer="sgd", learning_rate=0.05, ghost_batch=24),
-    "ghost batches of the batch's size": Recipe(64, steps=5, optimizer="sgd", learning_rate=0.05, ghost_batch=64),
-    "proximal": Recipe(64, steps=6, optimizer="sgd", learning_rate=0.05, proximal=2.0, inner_steps=3),
+    "ghost batches of the batch's size": Recipe(
+        64, steps=5, optimizer="sgd", learning_rate=0.05, ghost_batch=64
+    ),
+    "proximal": Recipe(
+        64, steps=6, optimizer="sgd", learning_rate=0.05, proximal=2.0, inner_steps=3
+    ),
     "proximal, adam": Recipe(64, steps=4, proximal=1e-3, inner_steps=3),
     "SAM": Recipe(64, steps=8, optimizer="sgd", learning_rate=0.05, sam_rho=0.1),
-    "ASAM": Recipe(64, steps=8, optimizer="sgd", learning_rate=0.05, sam_rho=0.5, sam_adaptive=True),
+    "ASAM": Recipe(
+        64, steps=8, optimizer="sgd", learning_rate=0.05, sam_rho=0.5, sam_adaptive=True
+    ),
     "growth": Recipe(32, epochs=4, optimizer="sgd", learning_rate=0.05, growth=((1, 64), (3, 200))),
     "augmentation": Recipe(64, steps=8, optimizer="sgd", learning_rate=0.05, augment="signals"),
     "all at once": Recipe(
@@ -94,7 +106,15 @@ def test_convolutions_follow_an_ordinary_loop_too(signals):
 
 def test_a_last_batch_of_one_joins_the_one_before(signals):
     """65 samples in batches of 64: batch norm is undefined on the single one left over."""
-    few = Dataset(signals.x_train[:65], signals.y_train[:65], signals.x_test, signals.y_test, 10, "mnist1d", "MNIST-1D")
+    few = Dataset(
+        signals.x_train[:65],
+        signals.y_train[:65],
+        signals.x_test,
+        signals.y_test,
+        10,
+        "mnist1d",
+        "MNIST-1D",
+    )
     runs = quick("F0", few, Recipe(64, epochs=2))
     assert runs.final.steps.tolist() == [2]
 
@@ -129,7 +149,8 @@ def test_the_same_seed_gives_the_same_run_to_the_bit(signals):
 
 def test_small_and_large_batches_share_their_start(signals):
     assert torch.equal(
-        quick("F0", signals, Recipe(20, steps=1), 2).x0, quick("F0", signals, Recipe(200, steps=1), 2).x0
+        quick("F0", signals, Recipe(20, steps=1), 2).x0,
+        quick("F0", signals, Recipe(200, steps=1), 2).x0,
     )
 
 
@@ -138,7 +159,9 @@ def test_starts_are_pytorchs_uniform_defaults():
     torch.manual_seed(1)
     assert torch.equal(x[1], twins.vector_of(objective.networks.build("F0")))
     first = x[0][: 40 * 128]
-    assert first.abs().max() <= 1 / math.sqrt(40) and first.std() == pytest.approx(1 / math.sqrt(120), rel=0.03)
+    assert first.abs().max() <= 1 / math.sqrt(40) and first.std() == pytest.approx(
+        1 / math.sqrt(120), rel=0.03
+    )
 
 
 def test_a_module_of_ones_own_starts_afresh_for_each_seed(signals):
@@ -153,7 +176,9 @@ def test_torchs_own_generator_is_left_alone(signals, network):
     dataset = signals
     if network == "C1":  # dropout draws from it while it trains
         pictures = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-        dataset = Dataset(pictures, torch.arange(8), pictures, torch.arange(8), 10, "cifar10", "noise")
+        dataset = Dataset(
+            pictures, torch.arange(8), pictures, torch.arange(8), 10, "cifar10", "noise"
+        )
     torch.manual_seed(11)
     state = torch.get_rng_state()
     first = quick(network, dataset, Recipe(4, steps=1)).x
@@ -183,7 +208,10 @@ def test_history_is_measured_with_f(signals):
         "test_loss",
         "test_accuracy",
     ]
-    assert runs.history.epoch.tolist() == [0, 1, 2, 3] * 2 and runs.history.steps.tolist() == [0, 4, 8, 12] * 2
+    assert (
+        runs.history.epoch.tolist() == [0, 1, 2, 3] * 2
+        and runs.history.steps.tolist() == [0, 4, 8, 12] * 2
+    )
     on_train = Objective("F0", signals.x_train, signals.y_train)
     on_test = Objective("F0", signals.x_test, signals.y_test)
     for epoch in range(4):
@@ -191,7 +219,9 @@ def test_history_is_measured_with_f(signals):
         assert np.allclose(rows.train_loss, on_train(runs.checkpoints[epoch]), rtol=1e-5)
         assert np.allclose(rows.test_accuracy, on_test.accuracy(runs.checkpoints[epoch]), atol=0.02)
     assert torch.equal(runs.checkpoints[0], runs.x0) and torch.equal(runs.checkpoints[3], runs.x)
-    assert runs.final.index.tolist() == [0, 1] and (runs.final.epoch == 3).all() and runs.seconds > 0
+    assert (
+        runs.final.index.tolist() == [0, 1] and (runs.final.epoch == 3).all() and runs.seconds > 0
+    )
 
 
 def test_a_checkpoint_is_a_shorter_training(signals):
@@ -212,7 +242,8 @@ def test_so_many_steps_and_no_more(signals, count):
 
 
 def test_steps_with_a_growing_batch(signals):
-    recipe = Recipe(20, steps=15, growth=((1, 100),))  # 10 steps in the first epoch, then 2 an epoch
+    # 10 steps in the first epoch, then 2 an epoch
+    recipe = Recipe(20, steps=15, growth=((1, 100),))
     runs = quick("F0", signals, recipe)
     assert runs.final.steps.tolist() == [15] and runs.final.epoch.tolist() == [4]
 
@@ -221,7 +252,8 @@ def test_a_stopped_seed_keeps_its_point_and_the_others_go_on_as_if_alone(signals
     recipe = Recipe(64, epochs=60, optimizer="sgd", learning_rate=0.05, momentum=0.8, stop_loss=0.4)
     runs = quick("F0", signals, recipe, 3, checkpoints=[60])
     ends = runs.final.epoch
-    assert ends.nunique() > 1 and (runs.final.train_loss <= 0.4).all()  # not all at once, or the test says nothing
+    # not all at once, or the test says nothing
+    assert ends.nunique() > 1 and (runs.final.train_loss <= 0.4).all()
     f = Objective("F0", signals.x_train, signals.y_train)
     assert np.allclose(f(runs.x), runs.final.train_loss, rtol=1e-5)
     last = int(ends.argmax())
@@ -239,7 +271,12 @@ def test_adams_state_goes_on_with_its_seed(signals):
     assert runs.final.train_loss[last] == pytest.approx(alone.final.train_loss[last], rel=0.02)
 
 
-STOPS = [{}, {"ghost_batch": 8}, {"augment": "signals", "stop_loss": 0.8}, {"batch_size": 8, "epochs": 30}]
+STOPS = [
+    {},
+    {"ghost_batch": 8},
+    {"augment": "signals", "stop_loss": 0.8},
+    {"batch_size": 8, "epochs": 30},
+]
 
 
 @pytest.mark.parametrize("changes", STOPS, ids=str)
@@ -247,14 +284,22 @@ def test_the_stop_is_found_at_the_first_epoch_that_earns_it(signals, changes):
     """Also where the loss of the batches, small, ghost or augmented, is far above the training set's."""
     recipe = Recipe(64, epochs=60, stop_loss=0.2).but(**changes)
     runs = quick("F0", signals, recipe, 2, records=4)
-    whole = quick("F0", signals, recipe.but(stop_loss=None), 2, checkpoints=range(recipe.epochs + 1))
+    whole = quick(
+        "F0", signals, recipe.but(stop_loss=None), 2, checkpoints=range(recipe.epochs + 1)
+    )
     f = Objective("F0", signals.x_train, signals.y_train)
     for s, end in enumerate(runs.final.epoch):
-        below = [epoch for epoch, x in sorted(whole.checkpoints.items()) if float(f(x[s])) <= recipe.stop_loss]
+        below = [
+            epoch
+            for epoch, x in sorted(whole.checkpoints.items())
+            if float(f(x[s])) <= recipe.stop_loss
+        ]
         assert end == below[0] < recipe.epochs
 
 
-@pytest.mark.parametrize("records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)]), ((2, 5), [0, 2, 5, 7])])
+@pytest.mark.parametrize(
+    "records, epochs", [(0, []), (3, [0, 3, 6, 7]), (40, [*range(8)]), ((2, 5), [0, 2, 5, 7])]
+)
 def test_so_many_records_and_no_other_training(signals, records, epochs):
     recipe = Recipe(64, epochs=7)
     runs = quick("F0", signals, recipe, 2, records=records)
@@ -268,7 +313,10 @@ def test_a_seed_stops_at_the_same_epoch_without_records(signals):
 
 
 def test_records_cannot_be_negative(signals):
-    with pytest.raises(ValueError, match="records is -1; a whole number of at least 0 is needed. 0 keeps no history"):
+    with pytest.raises(
+        ValueError,
+        match="records is -1; a whole number of at least 0 is needed. 0 keeps no history",
+    ):
         quick("F0", signals, Recipe(64, epochs=1), records=-1)
 
 
@@ -319,7 +367,8 @@ def test_no_seeds(signals, seeds):
 @pytest.mark.parametrize("recipe", [Recipe(201, steps=1), Recipe(10, epochs=2, growth=((1, 500),))])
 def test_a_batch_larger_than_the_data(signals, recipe):
     with pytest.raises(
-        ValueError, match=r"The batch of (201|500) is larger than the data: mnist1d has 200 training samples"
+        ValueError,
+        match=r"The batch of (201|500) is larger than the data: mnist1d has 200 training samples",
     ):
         quick("F0", signals, recipe)
 
@@ -363,7 +412,9 @@ def test_augmentation_that_does_not_fit_the_data(signals):
 
 
 def test_recipes_are_values():
-    assert Recipe(10, steps=5) == Recipe(10, steps=5) and hash(Recipe(10, steps=5)) == hash(Recipe(10, steps=5))
+    assert Recipe(10, steps=5) == Recipe(10, steps=5) and hash(Recipe(10, steps=5)) == hash(
+        Recipe(10, steps=5)
+    )
     assert Recipe(10, steps=5).but(batch_size=20).batch_size == 20
     with pytest.raises(AttributeError):
         Recipe(10, steps=5).batch_size = 3
@@ -377,7 +428,10 @@ def test_no_progress_bar_where_it_is_switched_off(signals, monkeypatch, capsys):
 
 def test_a_step_on_a_cpu_is_never_replayed(signals):
     stepper = step.Stepper(
-        Objective("F0", signals.x_train, signals.y_train), Recipe(10, steps=1), training.start("F0", [0]), [0]
+        Objective("F0", signals.x_train, signals.y_train),
+        Recipe(10, steps=1),
+        training.start("F0", [0]),
+        [0],
     )
     assert not stepper._replays(torch.zeros(1, 10, dtype=torch.long))
 
@@ -391,8 +445,15 @@ class Killed(BaseException):
 
 RESUMED = {
     "adam, and seeds that stop": Recipe(64, epochs=40, stop_loss=0.5),
-    "momentum, augmentation, growth": Recipe(32, epochs=12, optimizer="sgd", learning_rate=0.05, momentum=0.9,
-                                             augment="signals", growth=((5, 64),)),
+    "momentum, augmentation, growth": Recipe(
+        32,
+        epochs=12,
+        optimizer="sgd",
+        learning_rate=0.05,
+        momentum=0.9,
+        augment="signals",
+        growth=((5, 64),),
+    ),
     "steps and a plateau": Recipe(64, steps=80, stop_plateau=(2, 0.01)),
 }
 
@@ -438,7 +499,9 @@ def test_a_flipped_byte_in_a_saved_state_is_noticed(signals, monkeypatch, tmp_pa
     whole = path.read_bytes()
     for place in (5, len(whole) // 2, len(whole) - 40):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(ValueError, match="is damaged, so this training cannot go on from it. Remove it"):
+        with pytest.raises(
+            ValueError, match="is damaged, so this training cannot go on from it. Remove it"
+        ):
             quick("F0", signals, Recipe(64, epochs=2), 1, resume=tmp_path)
 
 
@@ -467,7 +530,9 @@ def test_a_plateau_ends_a_seeds_training(signals):
     recipe = Recipe(64, epochs=300, stop_plateau=(2, 0.15))
     runs = quick("F0", signals, recipe, 3)
     assert (runs.final.epoch < 60).all() and runs.final.epoch.nunique() > 1
-    assert [int(quick("F0", signals, recipe, [s]).final.epoch.iloc[0]) for s in range(3)] == runs.final.epoch.tolist()
+    assert [
+        int(quick("F0", signals, recipe, [s]).final.epoch.iloc[0]) for s in range(3)
+    ] == runs.final.epoch.tolist()
 
 
 # -- the boundary --------------------------------------------------------------------------------------------------
@@ -475,34 +540,52 @@ def test_a_plateau_ends_a_seeds_training(signals):
 
 def test_whole_numbers_of_any_kind_are_accepted(signals):
     wanted = quick("F0", signals, Recipe(20, epochs=1), 2)
-    found = quick("F0", signals, Recipe(len(signals.y_train) / 10, epochs=np.int64(1)), np.int64(2), records=np.int32(40))
+    found = quick(
+        "F0",
+        signals,
+        Recipe(len(signals.y_train) / 10, epochs=np.int64(1)),
+        np.int64(2),
+        records=np.int32(40),
+    )
     assert torch.equal(found.x, wanted.x) and found.recipe == wanted.recipe
 
 
-@pytest.mark.parametrize("seeds, says", [
-    ([3, 3], "Seed 3 is given twice"),
-    (0.5, "seeds is 0.5; a whole number"),
-    (-1, "seeds is -1; a whole number"),
-    (2**70, "seeds is 1180591620717411303424; a whole number"),
-    ([2**70], "A seed is 1180591620717411303424; a whole number from 0"),
-    ([-1], "A seed is -1"),
-    ("five", "seeds is 'five'; a whole number"),
-    ([0.5], "A seed is 0.5"),
-])
+@pytest.mark.parametrize(
+    "seeds, says",
+    [
+        ([3, 3], "Seed 3 is given twice"),
+        (0.5, "seeds is 0.5; a whole number"),
+        (-1, "seeds is -1; a whole number"),
+        (2**70, "seeds is 1180591620717411303424; a whole number"),
+        ([2**70], "A seed is 1180591620717411303424; a whole number from 0"),
+        ([-1], "A seed is -1"),
+        ("five", "seeds is 'five'; a whole number"),
+        ([0.5], "A seed is 0.5"),
+    ],
+)
 def test_bad_seeds(signals, seeds, says):
     with pytest.raises((ValueError, TypeError), match=says):
         quick("F0", signals, Recipe(64, steps=1), seeds)
 
 
-@pytest.mark.parametrize("given, says", [
-    (dict(records="all"), "records is 'all'; a whole number of at least 0"),
-    (dict(records=[0, 9]), "An epoch of records is 9; a whole number from 0 to 2 is needed. This recipe has 2 epochs"),
-    (dict(checkpoints=[99]), "An epoch of checkpoints is 99; a whole number from 0 to 2"),
-    (dict(checkpoints=[-1]), "An epoch of checkpoints is -1; a whole number from 0 to 2"),
-    (dict(checkpoints=2), "checkpoints is 2; a list of epochs is needed"),
-    (dict(x0="network"), "x0 is 'network'; a tensor is possible, or 'network' where the problem's network is a module"),
-    (dict(resume="/dev/null/here"), "resume is '/dev/null/here', which cannot be a folder"),
-])
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        (dict(records="all"), "records is 'all'; a whole number of at least 0"),
+        (
+            dict(records=[0, 9]),
+            "An epoch of records is 9; a whole number from 0 to 2 is needed. This recipe has 2 epochs",
+        ),
+        (dict(checkpoints=[99]), "An epoch of checkpoints is 99; a whole number from 0 to 2"),
+        (dict(checkpoints=[-1]), "An epoch of checkpoints is -1; a whole number from 0 to 2"),
+        (dict(checkpoints=2), "checkpoints is 2; a list of epochs is needed"),
+        (
+            dict(x0="network"),
+            "x0 is 'network'; a tensor is possible, or 'network' where the problem's network is a module",
+        ),
+        (dict(resume="/dev/null/here"), "resume is '/dev/null/here', which cannot be a folder"),
+    ],
+)
 def test_what_train_cannot_use(signals, given, says):
     with pytest.raises((ValueError, TypeError), match=says):
         quick("F0", signals, Recipe(64, epochs=2), 1, **given)
@@ -515,13 +598,16 @@ def test_what_is_no_problem_or_recipe(signals):
         train(Problem("F0", signals), 64)
 
 
-@pytest.mark.parametrize("wrong, says", [
-    (dict(momentum=0.9), "momentum is 0.9 and the optimizer is 'adam', which has its own"),
-    (dict(stop_plateau=5), r"stop_plateau is 5; a pair \(epochs, share\) is needed"),
-    (dict(stop_plateau=(0, 0.1)), "stop_plateau"),
-    (dict(precision="half"), "No precision is called 'half'"),
-    (dict(growth=7), "growth is 7"),
-])
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (dict(momentum=0.9), "momentum is 0.9 and the optimizer is 'adam', which has its own"),
+        (dict(stop_plateau=5), r"stop_plateau is 5; a pair \(epochs, share\) is needed"),
+        (dict(stop_plateau=(0, 0.1)), "stop_plateau"),
+        (dict(precision="half"), "No precision is called 'half'"),
+        (dict(growth=7), "growth is 7"),
+    ],
+)
 def test_more_bad_recipes(wrong, says):
     with pytest.raises(ValueError, match=says):
         Recipe(**{"batch_size": 10, "steps": 5, **wrong})
@@ -530,7 +616,9 @@ def test_more_bad_recipes(wrong, says):
 def test_data_in_float64_are_trained_on_in_float32(signals):
     doubled = replace(signals, x_train=signals.x_train.double(), x_test=signals.x_test.double())
     found = quick("F0", doubled, Recipe(64, epochs=2))
-    assert found.x.dtype == torch.float32 and torch.equal(found.x, quick("F0", signals, Recipe(64, epochs=2)).x)
+    assert found.x.dtype == torch.float32 and torch.equal(
+        found.x, quick("F0", signals, Recipe(64, epochs=2)).x
+    )
 
 
 def test_a_module_starts_afresh_or_from_its_weights_as_is_said(signals):
@@ -544,25 +632,36 @@ def test_a_module_starts_afresh_or_from_its_weights_as_is_said(signals):
 def test_the_call_of_one_version_ago_still_works(signals):
     wanted = quick("F0", signals, Recipe(64, steps=3), 2).x
     with pytest.warns(DeprecationWarning, match="is now train"):
-        assert torch.equal(train("F0", signals, Recipe(64, steps=3), seeds=2, progress=False).x, wanted)
+        assert torch.equal(
+            train("F0", signals, Recipe(64, steps=3), seeds=2, progress=False).x, wanted
+        )
 
 
 # -- optimizers and precision --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("recipe", [Recipe(64, steps=12, weight_decay=0.01),
-                                    Recipe(64, steps=12, optimizer="sgd", momentum=0.9, weight_decay=0.01)])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(64, steps=12, weight_decay=0.01),
+        Recipe(64, steps=12, optimizer="sgd", momentum=0.9, weight_decay=0.01),
+    ],
+)
 def test_the_formula_does_what_torchs_kernel_does(signals, monkeypatch, recipe):
     name = {"adam": "_fused_adam_", "sgd": "_fused_sgd_"}[recipe.optimizer]
     assert training.optimizers.kernel(name, "cpu") is not None
     by_kernel = quick("F0-plain", signals, recipe)
     monkeypatch.setattr(training.optimizers, "kernel", lambda name, where: None)
     by_formula = quick("F0-plain", signals, recipe)
-    assert torch.allclose(by_kernel.x, by_formula.x, atol=2e-5) and not torch.equal(by_formula.x, by_formula.x0)
+    assert torch.allclose(by_kernel.x, by_formula.x, atol=2e-5) and not torch.equal(
+        by_formula.x, by_formula.x0
+    )
 
 
 def test_a_kernel_that_does_something_else_is_not_used(monkeypatch):
-    monkeypatch.setattr(torch, "_fused_sgd_", lambda points, *rest, **more: points[0].add_(1), raising=False)
+    monkeypatch.setattr(
+        torch, "_fused_sgd_", lambda points, *rest, **more: points[0].add_(1), raising=False
+    )
     training.optimizers.kernel.cache_clear()
     try:
         assert training.optimizers.kernel("_fused_sgd_", "cpu") is None
@@ -573,7 +672,10 @@ def test_a_kernel_that_does_something_else_is_not_used(monkeypatch):
         training.optimizers.kernel.cache_clear()
 
 
-@pytest.mark.parametrize("flags, has", [("flags : fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx2", False)])
+@pytest.mark.parametrize(
+    "flags, has",
+    [("flags : fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx2", False)],
+)
 def test_a_processor_that_multiplies_in_bf16_is_known_by_its_flags(tmp_path, flags, has):
     path = tmp_path / f"cpuinfo{flags[:6]}{has}"
     path.write_text(flags)
@@ -583,7 +685,9 @@ def test_a_processor_that_multiplies_in_bf16_is_known_by_its_flags(tmp_path, fla
 
 def test_convolutions_train_in_bf16_where_the_processor_can_and_the_recipe_allows_it(monkeypatch):
     pictures = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    images = Dataset(pictures, torch.arange(16) % 10, pictures, torch.arange(16) % 10, 10, "cifar10", "noise")
+    images = Dataset(
+        pictures, torch.arange(16) % 10, pictures, torch.arange(16) % 10, 10, "cifar10", "noise"
+    )
     found = {}
     for has in (True, False):
         monkeypatch.setattr(training.precision, "multiplies_in_bf16", lambda has=has: has)
@@ -594,4 +698,6 @@ def test_convolutions_train_in_bf16_where_the_processor_can_and_the_recipe_allow
     assert used[False, "auto"] == used[True, "float32"] == "float32"
     exact, rounded = found[False, "auto"].x, found[True, "auto"].x
     assert not torch.equal(exact, rounded) and (exact - rounded).norm() < 0.05 * exact.norm()
-    assert quick("F0", data.load("mnist1d", train_size=64), Recipe(8, steps=1)).precision == "float32"
+    assert (
+        quick("F0", data.load("mnist1d", train_size=64), Recipe(8, steps=1)).precision == "float32"
+    )

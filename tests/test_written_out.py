@@ -24,8 +24,14 @@ CHAINS = {
     "F0": (networks.build("F0"), (40,)),
     "F0 without norm": (networks.build("F0-plain"), (40,)),
     "linear": (nn.Sequential(nn.Linear(6, 4)), (6,)),
-    "norm at the end": (nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3), norm(3)), (2, 3)),
-    "images": (nn.Sequential(nn.Flatten(), nn.Linear(48, 30), norm(30), nn.ReLU(), nn.Linear(30, 10)), (3, 4, 4)),
+    "norm at the end": (
+        nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3), norm(3)),
+        (2, 3),
+    ),
+    "images": (
+        nn.Sequential(nn.Flatten(), nn.Linear(48, 30), norm(30), nn.ReLU(), nn.Linear(30, 10)),
+        (3, 4, 4),
+    ),
 }
 
 
@@ -54,22 +60,26 @@ def test_what_autograd_finds(name, shared, dtype):
     assert torch.equal(inputs, kept[0]) and torch.equal(x, kept[1])
     rounding = 10 * torch.finfo(dtype).eps
     for block in written_out.chain(network):
-        if block.norm:  # the mean takes this bias off again: zero, of which autograd finds the rounding error
+        # the mean takes this bias off again: zero, of which autograd finds the rounding error
+        if block.norm:
             assert not layout.split(found[1])[block.bias].any()
             layout.split(wanted[1])[block.bias].zero_()
     assert torch.allclose(found[0], wanted[0], rtol=rounding)
     assert (found[1] - wanted[1]).norm() <= rounding * wanted[1].norm()
 
 
-@pytest.mark.parametrize("layers", [
-    [nn.Linear(4, 3), nn.Dropout(0.5)],
-    [nn.ReLU(), nn.Linear(4, 3)],
-    [nn.Linear(4, 3), nn.ReLU(), norm(3)],
-    [nn.Linear(4, 3), norm(3), norm(3)],
-    [nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False)],
-    [nn.Linear(4, 3, bias=False)],
-    [nn.Flatten()],
-])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Linear(4, 3), nn.Dropout(0.5)],
+        [nn.ReLU(), nn.Linear(4, 3)],
+        [nn.Linear(4, 3), nn.ReLU(), norm(3)],
+        [nn.Linear(4, 3), norm(3), norm(3)],
+        [nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False)],
+        [nn.Linear(4, 3, bias=False)],
+        [nn.Flatten()],
+    ],
+)
 def test_what_is_no_such_chain_is_left_to_autograd(layers):
     assert written_out.chain(nn.Sequential(*layers)) is None
 
@@ -90,6 +100,8 @@ def test_training_and_evaluation_take_the_same_way_with_and_without(signals, mon
     slope = Objective("F0", signals.x_train, signals.y_train).gradient(ours.x0)
     monkeypatch.setattr(written_out, "chain", lambda network: None)
     theirs = training.train(Problem("F0", signals), recipe, 2, progress=False)
-    assert ours.final.train_loss.tolist() == pytest.approx(theirs.final.train_loss.tolist(), rel=1e-3)
+    assert ours.final.train_loss.tolist() == pytest.approx(
+        theirs.final.train_loss.tolist(), rel=1e-3
+    )
     other = Objective("F0", signals.x_train, signals.y_train).gradient(ours.x0)
     assert torch.allclose(slope, other, atol=1e-6)

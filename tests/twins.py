@@ -25,13 +25,18 @@ def vector_of(module: nn.Module) -> torch.Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
 
 
-def loss(network: str, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, chunk: int = 5000) -> torch.Tensor:
+def loss(
+    network: str, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, chunk: int = 5000
+) -> torch.Tensor:
     """Mean cross-entropy in float64, chunk after chunk, with PyTorch's own layers and dropout off."""
-    module = module_at(network, x.double()).eval()  # batch norm keeps no statistics, so eval concerns dropout alone
+    # batch norm keeps no statistics, so eval concerns dropout alone
+    module = module_at(network, x.double()).eval()
     total = torch.zeros((), dtype=torch.float64)
     for start in range(0, len(labels), chunk):
         part = slice(start, start + chunk)
-        total = total + nn.CrossEntropyLoss(reduction="sum")(module(inputs[part].double()), labels[part])
+        total = total + nn.CrossEntropyLoss(reduction="sum")(
+            module(inputs[part].double()), labels[part]
+        )
     return total.detach() / len(labels)
 
 
@@ -43,7 +48,9 @@ def dense_hessian(function, x: torch.Tensor) -> torch.Tensor:
 def best_vertex(function, x: torch.Tensor, half: torch.Tensor) -> float:
     """The largest value of a function over all 2^n corners of the box x +- half."""
     corners = itertools.product((-1.0, 1.0), repeat=len(x))
-    return max(float(function(x + torch.tensor(corner, dtype=x.dtype) * half)) for corner in corners)
+    return max(
+        float(function(x + torch.tensor(corner, dtype=x.dtype) * half)) for corner in corners
+    )
 
 
 def train(network: str, dataset, recipe, seed: int, x0: torch.Tensor) -> torch.Tensor:
@@ -51,10 +58,15 @@ def train(network: str, dataset, recipe, seed: int, x0: torch.Tensor) -> torch.T
     module = module_at(network, x0, num_classes=dataset.num_classes).train()
     parameters, criterion = list(module.parameters()), nn.CrossEntropyLoss()
     if recipe.optimizer == "adam":
-        optimizer = torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.Adam(
+            parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
     else:
         optimizer = torch.optim.SGD(
-            parameters, lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            parameters,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
         )
     order, noise = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
     done = 0
@@ -72,7 +84,9 @@ def train(network: str, dataset, recipe, seed: int, x0: torch.Tensor) -> torch.T
             if recipe.augment:
                 inputs = remedies.AUGMENTATIONS[recipe.augment](inputs, noise)
             if recipe.warmup_steps:
-                optimizer.param_groups[0]["lr"] = recipe.learning_rate * min(1, (done + 1) / recipe.warmup_steps)
+                optimizer.param_groups[0]["lr"] = recipe.learning_rate * min(
+                    1, (done + 1) / recipe.warmup_steps
+                )
             anchor = [p.detach().clone() for p in parameters]
             for _ in range(recipe.inner_steps):
                 _backward(module, parameters, criterion, recipe, inputs, labels, anchor)
@@ -88,7 +102,10 @@ def _backward(module, parameters, criterion, recipe, inputs, labels, anchor) -> 
             return criterion(module(inputs), labels)
         groups = max(1, len(labels) // recipe.ghost_batch)  # what is left over joins the last group
         edges = [k * recipe.ghost_batch for k in range(groups)] + [len(labels)]
-        parts = [criterion(module(inputs[a:b]), labels[a:b]) * (b - a) for a, b in itertools.pairwise(edges)]
+        parts = [
+            criterion(module(inputs[a:b]), labels[a:b]) * (b - a)
+            for a, b in itertools.pairwise(edges)
+        ]
         return sum(parts) / len(labels)
 
     def gradients(value):

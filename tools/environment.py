@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 10)
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"  #: where torch's makers keep it, a version `+cpu` of each
+#: where torch's makers keep it, a version `+cpu` of each
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 #: {tier: the extras of pyproject.toml that it installs}. A reader needs the book; the tests need everything.
 TIERS = {"book": ("book",), "dev": ("book", "dev", "teach")}
 

@@ -15,7 +15,6 @@ import zipfile
 from pathlib import Path
 
 from labsupport import files
-from labsupport import files
 from labsupport.settings import environment
 
 LIST = "SHA256SUMS"

@@ -1,9 +1,10 @@
 """The code that a result depends on, as it runs now: not as it stands in a file that may have been edited since.
 
-What is hashed are the functions that Python has loaded, so a module that was edited, reloaded or changed from outside, and a
-function that was edited in a notebook's cell, count as what they are. A function of this package depends on its whole module
-and on all modules of the package that this one uses, directly or through others. Any other function depends on what its
-code names: functions, classes, plain values, and the values that it closes over. Of a library the version counts.
+What is hashed are the functions that Python has loaded, so a module that was edited, reloaded or
+changed from outside, and a function that was edited in a notebook's cell, count as what they are. A
+function of this package depends on its whole module and on all modules of the package that this one
+uses, directly or through others. Any other function depends on what its code names: functions,
+classes, plain values, and the values that it closes over. Of a library the version counts.
 Comments, layout and docstrings do not.
 """
 
@@ -25,10 +26,27 @@ from labsupport.cache import keys
 
 PACKAGE = "labsupport"
 #: Modules that no stored number depends on: what they decide reaches a remembered function as an argument.
-NO_NUMBERS = ("cache", "settings", "device", "errors", "files", "check", "plots", "paper", "explore", "provenance", "doctor", "teach",
-              "_renamed", "__main__")
+NO_NUMBERS = (
+    "cache",
+    "settings",
+    "device",
+    "errors",
+    "files",
+    "check",
+    "plots",
+    "paper",
+    "explore",
+    "provenance",
+    "doctor",
+    "teach",
+    "_renamed",
+    "__main__",
+)
 _COMPUTE_NOTHING = {"joblib", "tqdm", "matplotlib", "IPython", "ipywidgets", "typer"}
-_LIBRARIES = tuple(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_LIBRARIES = tuple(
+    str(Path(sysconfig.get_path(name)).resolve())
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 
 
 def running(function) -> str:
@@ -42,12 +60,16 @@ def running(function) -> str:
         while reached.waiting:
             reached.waiting.pop()()
     except RecursionError:
-        raise keys.Unnamed(f"What {getattr(function, '__name__', function)} uses leads back to itself.") from None
+        raise keys.Unnamed(
+            f"What {getattr(function, '__name__', function)} uses leads back to itself."
+        ) from None
     return keys._join(*(part for pair in sorted(reached.found.items()) for part in pair))
 
 
 def of_class(kind: type) -> str:
-    """As `running`, of a class; of this package's and libraries' classes the name: a function's own code reaches those."""
+    """As `running`, of a class; of this package's and libraries' classes the name: a function's own
+    code reaches those.
+    """
     if _package(kind.__module__) or _library(kind.__module__):
         return _version(kind.__module__) + f"{kind.__module__}.{kind.__qualname__}"
     return running(kind)
@@ -71,7 +93,10 @@ class _Reached:
         elif isinstance(value, types.FunctionType):
             self.found[name] = f"{value.__module__}.{value.__qualname__}"
             self._function(value)
-        elif isinstance(value, types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType):
+        elif isinstance(
+            value,
+            types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType,
+        ):
             self.found[name] = f"{getattr(value, '__module__', '')}.{value.__qualname__}"
         elif (parts := _parts(value)) is None:
             self.found[name] = keys.fingerprint(value)
@@ -111,7 +136,9 @@ class _Reached:
         """What a function outside of the package calls by name."""
         for name in sorted(_names(code) & names.keys()):
             if name != "__builtins__":
-                self.waiting.append(functools.partial(self.value, f"{label}:{name}", names[name], code))
+                self.waiting.append(
+                    functools.partial(self.value, f"{label}:{name}", names[name], code)
+                )
 
     def _class(self, kind: type) -> None:
         if not self._first(kind):
@@ -134,10 +161,16 @@ class _Reached:
                 self.waiting.append(functools.partial(self.value, f"{label}.{name}", value))
 
     def _module(self, module, label: str = "", code: types.CodeType | None = None) -> None:
-        """A module of the package counts whole, one of the reader's by what ``code`` names in it, a library by its version."""
+        """A module of the package counts whole, one of the reader's by what ``code`` names in it, a
+        library by its version.
+        """
         home = getattr(module, "__name__", "")
         if home == PACKAGE and code is not None:
-            self._named(label, code, {name: getattr(module, name) for name in _names(code) if hasattr(module, name)})
+            self._named(
+                label,
+                code,
+                {name: getattr(module, name) for name in _names(code) if hasattr(module, name)},
+            )
         elif _library(home):
             self._library(home)
         elif not _package(home):
@@ -146,7 +179,9 @@ class _Reached:
         elif not _left_out(home) and self._first(module):
             for name, value in vars(module).items():
                 if _leads_on(value) or _constant_of_a_module(name, value):
-                    self.waiting.append(functools.partial(self._guarded, f"{home}:{name}", value, home))
+                    self.waiting.append(
+                        functools.partial(self._guarded, f"{home}:{name}", value, home)
+                    )
             for value in list(vars(module).values()):
                 for inside in _codes_of(value, home):
                     for found in _imported(inside):
@@ -169,20 +204,45 @@ class _Reached:
 
 
 def _constant_of_a_module(name: str, value) -> bool:
-    """Whether a plain value is a constant; in small letters, or private and not frozen, it is what the module remembers."""
-    return name.isupper() and not (name.startswith("_") and not isinstance(value, bool | int | float | str | bytes | tuple))
+    """Whether a plain value is a constant; in small letters, or private and not frozen, it is what
+    the module remembers.
+    """
+    return name.isupper() and not (
+        name.startswith("_") and not isinstance(value, bool | int | float | str | bytes | tuple)
+    )
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, list, dict, set, type(None))
-_OF_EVERY_CLASS = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__firstlineno__",
-                   "__static_attributes__", "__dataclass_fields__", "__dataclass_params__", "__match_args__",
-                   "__abstractmethods__", "_abc_impl", "__slots__", "__parameters__", "__orig_bases__", "__annotate__",
-                   "__annotate_func__", "__annotations_cache__", "__hash__", "__replace__"}
+_OF_EVERY_CLASS = {
+    "__module__",
+    "__qualname__",
+    "__doc__",
+    "__dict__",
+    "__weakref__",
+    "__annotations__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "__dataclass_fields__",
+    "__dataclass_params__",
+    "__match_args__",
+    "__abstractmethods__",
+    "_abc_impl",
+    "__slots__",
+    "__parameters__",
+    "__orig_bases__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations_cache__",
+    "__hash__",
+    "__replace__",
+}
 
 
 def _leads_on(value) -> bool:
     """Whether there is code behind a value."""
-    return isinstance(value, types.FunctionType | type | types.ModuleType) or _parts(value) is not None
+    return (
+        isinstance(value, types.FunctionType | type | types.ModuleType) or _parts(value) is not None
+    )
 
 
 def _parts(value) -> dict | None:
@@ -204,9 +264,14 @@ def _parts(value) -> dict | None:
     if isinstance(value, dict):
         if not any(map(_leads_on, value.values())):
             return None
-        return {repr(k) if type(k) in _PLAIN else str(i): v for i, (k, v) in enumerate(value.items())}
+        return {
+            repr(k) if type(k) in _PLAIN else str(i): v for i, (k, v) in enumerate(value.items())
+        }
     if dataclasses.is_dataclass(value) and type(value).__module__ not in _BY_CONTENT:
-        return {"class": type(value), **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)}}
+        return {
+            "class": type(value),
+            **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)},
+        }
     if callable(value) and hasattr(value, "__wrapped__"):  # functools.cache and its like
         return {"wrapped": value.__wrapped__}
     return None
@@ -257,7 +322,7 @@ def _held_by(function: types.FunctionType) -> dict:
     return held
 
 
-# -- code objects -------------------------------------------------------------------------------------------------------------
+# -- code objects ----------------------------------------------------------------------------------
 
 _digests: dict[int, tuple[types.CodeType, str]] = {}
 
@@ -265,12 +330,31 @@ _digests: dict[int, tuple[types.CodeType, str]] = {}
 def _code(code: types.CodeType) -> str:
     """A digest of one function's instructions, names and constants, and of the functions inside it."""
     if id(code) not in _digests:
-        parts = [repr(code.co_names), repr(code.co_varnames), repr(code.co_freevars), repr(code.co_cellvars),
-                 repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & ~_DOCSTRING)),
-                 getattr(code, "co_exceptiontable", b"").hex()]
-        for step in dis.get_instructions(code):  # a constant by its value: its place depends on whether there is a docstring
-            constant = step.opname.startswith("LOAD_CONST") or step.opname in ("RETURN_CONST", "KW_NAMES")
-            parts += [step.opname, _constant(code.co_consts[step.arg]) if constant else str(step.arg)]
+        parts = [
+            repr(code.co_names),
+            repr(code.co_varnames),
+            repr(code.co_freevars),
+            repr(code.co_cellvars),
+            repr(
+                (
+                    code.co_argcount,
+                    code.co_posonlyargcount,
+                    code.co_kwonlyargcount,
+                    code.co_flags & ~_DOCSTRING,
+                )
+            ),
+            getattr(code, "co_exceptiontable", b"").hex(),
+        ]
+        # a constant by its value: its place depends on whether there is a docstring
+        for step in dis.get_instructions(code):
+            constant = step.opname.startswith("LOAD_CONST") or step.opname in (
+                "RETURN_CONST",
+                "KW_NAMES",
+            )
+            parts += [
+                step.opname,
+                _constant(code.co_consts[step.arg]) if constant else str(step.arg),
+            ]
         _digests[id(code)] = (code, keys._join(*parts))
     return _digests[id(code)][1]
 
@@ -283,7 +367,9 @@ def _constant(value) -> str:
         return _code(value)
     if isinstance(value, tuple | frozenset):
         inner = [_constant(v) for v in value]
-        return keys._join(type(value).__name__, *(sorted(inner) if isinstance(value, frozenset) else inner))
+        return keys._join(
+            type(value).__name__, *(sorted(inner) if isinstance(value, frozenset) else inner)
+        )
     return keys.fingerprint(value)
 
 
@@ -296,7 +382,9 @@ def _names(code: types.CodeType) -> frozenset[str]:
 
 @functools.cache
 def _asked_for(code: types.CodeType) -> tuple[str, ...]:
-    """The modules that a function imports when it is run, with all they may hold: "package.module", "package.module.name"."""
+    """The modules that a function imports when it is run, with all they may hold: "package.module",
+    "package.module.name".
+    """
     found, base = [], ""
     for step in dis.get_instructions(code):
         if step.opname == "IMPORT_NAME":
@@ -329,11 +417,13 @@ def _codes_of(value, home: str) -> list[types.CodeType]:
     if isinstance(value, types.FunctionType):
         return [value.__code__] if value.__module__ == home else []
     if isinstance(value, type) and value.__module__ == home:
-        return [part.__code__ for part in vars(value).values() if isinstance(part, types.FunctionType)]
+        return [
+            part.__code__ for part in vars(value).values() if isinstance(part, types.FunctionType)
+        ]
     return []
 
 
-# -- files --------------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def written(folder: Path = Path(__file__).parents[1], among: tuple[str, ...] = ()) -> str:
@@ -353,6 +443,11 @@ def _tree(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
             body[0].value.value = ""
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

@@ -1,8 +1,10 @@
-"""One result as one file: an ordinary .npz that holds no pickle, and whose last 64 bytes are the SHA-256 of all before them.
+"""One result as one file: an ordinary .npz that holds no pickle, and whose last 64 bytes are the
+SHA-256 of all before them.
 
-Inside are ``meta.json``, which says of what types the result is built, and one .npy for each array. The types are a closed
-list: numbers, text, None, lists, tuples, sets, dicts, arrays, tensors, tables, and the results that this package returns.
-Nothing in a file is run: a type that is not on the list cannot be read, and cannot be written.
+Inside are ``meta.json``, which says of what types the result is built, and one .npy for each array.
+The types are a closed list: numbers, text, None, lists, tuples, sets, dicts, arrays, tensors,
+tables, and the results that this package returns. Nothing in a file is run: a type that is not on
+the list cannot be read, and cannot be written.
 """
 
 from __future__ import annotations
@@ -38,9 +40,9 @@ def digest(content: bytes | memoryview) -> str:
 def dumps(result, about: Mapping[str, str], given: Mapping[str, object] | None = None) -> bytes:
     """The file of one result.
 
-    ``about`` names it, by its key above all. ``given`` are the arguments it was computed from: a problem, a network or a
-    data set among them that the result holds is not stored; it is put back when the result is read. Raises TypeError for
-    a result that holds what cannot be stored.
+    ``about`` names it, by its key above all. ``given`` are the arguments it was computed from: a
+    problem, a network or a data set among them that the result holds is not stored; it is put back
+    when the result is read. Raises TypeError for a result that holds what cannot be stored.
     """
     writer = Writer(given or {})
     tree = writer.encode(result)
@@ -49,7 +51,9 @@ def dumps(result, about: Mapping[str, str], given: Mapping[str, object] | None =
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
         file.writestr(zipfile.ZipInfo("meta.json", _EPOCH), json.dumps(meta, allow_nan=False))
         for number, array in enumerate(writer.arrays):
-            with file.open(zipfile.ZipInfo(f"{number}.npy", _EPOCH), "w", force_zip64=True) as member:
+            with file.open(
+                zipfile.ZipInfo(f"{number}.npy", _EPOCH), "w", force_zip64=True
+            ) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
         file.comment = b"0" * _DIGEST
     body = buffer.getbuffer()[:-_DIGEST]
@@ -67,9 +71,21 @@ def loads(content: bytes, key: str, given: Mapping[str, object] | None = None):
     if about.get("key") != key:
         raise Damaged(f"it is the result of another call, of {about.get('function')}")
     try:
-        arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name.endswith(".npy")}
+        arrays = {
+            name.removesuffix(".npy"): _array(file, name)
+            for name in file.namelist()
+            if name.endswith(".npy")
+        }
         return Reader(arrays, given or {}).decode(about["result"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ) as error:
         raise Damaged(f"it holds what this version cannot read ({error})") from error
 
 
@@ -112,4 +128,9 @@ def read(path: Path, key: str, given: Mapping[str, object] | None = None):
     return loads(path.read_bytes(), key, given)
 
 
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}

@@ -22,7 +22,8 @@ class Unnamed(TypeError):
 
 
 def fingerprint(value) -> str:
-    """A digest of a value's content: numbers, text, tensors, tables, dataclasses, data sets, problems, networks, functions.
+    """A digest of a value's content: numbers, text, tensors, tables, dataclasses, data sets,
+    problems, networks, functions.
 
     Raises Unnamed for what it cannot tell apart.
 
@@ -39,8 +40,22 @@ def _digest(value, above: tuple[int, ...]) -> str:
         raise Unnamed("A value that holds itself cannot be part of a stored result's name.")
     inner = functools.partial(_digest, above=(*above, id(value)))
     kind = type(value)
-    if value is None or kind in (bool, int, float, complex, str, bytes, range, slice, type(...), torch.dtype, torch.device,
-                                 torch.Size, torch.layout, torch.memory_format):
+    if value is None or kind in (
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        slice,
+        type(...),
+        torch.dtype,
+        torch.device,
+        torch.Size,
+        torch.layout,
+        torch.memory_format,
+    ):
         return _join(kind.__name__, repr(value))
     if kind in (list, tuple):
         return _join(kind.__name__, *map(inner, value))
@@ -73,20 +88,30 @@ def _object(value, inner: Callable[[object], str]) -> str:
         return _join("partial", inner(value.func), inner(value.args), inner(value.keywords))
     if isinstance(value, types.MethodType):
         return _join("method", inner(value.__self__), inner(value.__func__))
-    if callable(value) and (isinstance(value, type | types.BuiltinFunctionType) or hasattr(value, "__code__")
-                            or hasattr(value, "__wrapped__")):
+    if callable(value) and (
+        isinstance(value, type | types.BuiltinFunctionType)
+        or hasattr(value, "__code__")
+        or hasattr(value, "__wrapped__")
+    ):
         return _join("code", code.running(value))
     home = kind.__module__.split(".")
-    if home[:2] == ["labsupport", "problem"]:  # the data themselves, by whatever name they are called
+    # the data themselves, by whatever name they are called
+    if home[:2] == ["labsupport", "problem"]:
         return _join("Problem", *value.key[:1], inner(value.load()))
     if home[:2] == ["labsupport", "data"] and kind.__name__ == "Dataset":
         parts = (value.x_train, value.y_train, value.x_test, value.y_test)
         return _join("Dataset", str(value.num_classes), *map(tensor_digest, parts))
     if is_dataclass(value):
         held = {field.name: getattr(value, field.name) for field in fields(value)}
-        return _join(_name(kind), code.of_class(kind), *(part for k, v in held.items() for part in (k, inner(v))))
-    raise Unnamed(f"A {kind.__name__} cannot be part of a stored result's name. Possible: numbers, text, tensors, arrays, "
-                  "tables, data sets, problems, networks, functions, dataclasses, and lists, tuples or dicts of these.")
+        return _join(
+            _name(kind),
+            code.of_class(kind),
+            *(part for k, v in held.items() for part in (k, inner(v))),
+        )
+    raise Unnamed(
+        f"A {kind.__name__} cannot be part of a stored result's name. Possible: numbers, text, tensors, arrays, "
+        "tables, data sets, problems, networks, functions, dataclasses, and lists, tuples or dicts of these."
+    )
 
 
 def _join(*parts: str) -> str:
@@ -100,7 +125,7 @@ def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-# -- tensors: a data set's are large and are asked for often, so a digest is kept as long as its tensor is unchanged ----------
+# -- tensors: a data set's are large and are asked for often, so a digest is kept as long as its tensor is unchanged
 
 _known: dict[int, tuple[weakref.ref, tuple, str]] = {}
 _LARGE = 1 << 22  # elements; smaller ones are quick enough to be read each time
@@ -110,7 +135,14 @@ def tensor_digest(tensor: Tensor) -> str:
     """A digest of a tensor's type, shape and numbers; on which device it lies makes no difference."""
     if tensor.numel() < _LARGE or tensor.is_inference():
         return _tensor(tensor)
-    state = (tensor._version, tensor.data_ptr(), tensor.shape, tensor.dtype, tensor.stride(), _look(tensor))
+    state = (
+        tensor._version,
+        tensor.data_ptr(),
+        tensor.shape,
+        tensor.dtype,
+        tensor.stride(),
+        _look(tensor),
+    )
     kept = _known.get(id(tensor))
     if kept is not None and kept[0]() is tensor and kept[1] == state:
         return kept[2]
@@ -131,9 +163,13 @@ def _look(tensor: Tensor) -> str:
 
 def _tensor(tensor: Tensor) -> str:
     if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise Unnamed(f"A {tensor.layout} tensor cannot be part of a stored result's name; give a dense one.")
+        raise Unnamed(
+            f"A {tensor.layout} tensor cannot be part of a stored result's name; give a dense one."
+        )
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    content = hashlib.sha256(plain.flatten().view(torch.uint8).numpy() if plain.numel() else b"").hexdigest()
+    content = hashlib.sha256(
+        plain.flatten().view(torch.uint8).numpy() if plain.numel() else b""
+    ).hexdigest()
     return _join("Tensor", str(plain.dtype), str(tuple(plain.shape)), content)
 
 
@@ -154,27 +190,55 @@ def _table(table, inner: Callable[[object], str]) -> str:
     index = inner(table.index) if isinstance(table, pd.Series) else ""
     missing = [bool(pd.isna(v)) for v in content] if content.dtype.hasobject else []
     plain = [None if gone else v for v, gone in zip(content, missing)] if missing else content
-    return _join(type(table).__name__, inner(table.name), str(table.dtype), index, inner(plain), inner(missing))
+    return _join(
+        type(table).__name__,
+        inner(table.name),
+        str(table.dtype),
+        index,
+        inner(plain),
+        inner(missing),
+    )
 
 
-# -- networks -----------------------------------------------------------------------------------------------------------------
+# -- networks --------------------------------------------------------------------------------------
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_INNER = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_is_full_backward_hook",
-          "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs",
-          "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-          "_compiled_call_impl", *_HOOKS}
+_INNER = {
+    "_parameters",
+    "_buffers",
+    "_modules",
+    "_non_persistent_buffers_set",
+    "_is_full_backward_hook",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks_with_kwargs",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+    "_compiled_call_impl",
+    *_HOOKS,
+}
 
 
 def _module(module: nn.Module, inner: Callable[[object], str]) -> str:
-    """Its layers by name, their code, what they hold, and their parameters and buffers; tied ones are told from equal ones."""
+    """Its layers by name, their code, what they hold, and their parameters and buffers; tied ones
+    are told from equal ones.
+    """
     from labsupport.cache import code
 
     if isinstance(module, torch.jit.ScriptModule):
-        raise Unnamed("A compiled network (torch.jit) has no source that could be told apart from another's.")
+        raise Unnamed(
+            "A compiled network (torch.jit) has no source that could be told apart from another's."
+        )
     parts, first = [], {}
     for name, layer in module.named_modules(remove_duplicate=False):
-        parts += [name, str(first.setdefault(id(layer), name)), _name(type(layer)), code.of_class(type(layer))]
+        parts += [
+            name,
+            str(first.setdefault(id(layer), name)),
+            _name(type(layer)),
+            code.of_class(type(layer)),
+        ]
         held = {k: v for k, v in vars(layer).items() if k not in _INNER}
         parts += [part for k in sorted(held) for part in (k, inner(held[k]))]
         parts += [inner(list(getattr(layer, hooks, {}).values())) for hooks in _HOOKS]

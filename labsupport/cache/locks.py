@@ -1,8 +1,9 @@
 """One process computes, the others wait; and nobody waits for one that was stopped.
 
-A lock is a small file that its holder locks (`fcntl.flock`) and touches every few seconds. When the holder ends, killed or
-not, the system lets go of the lock. When the holder is stopped, the file is no longer touched: who waits names the holder
-and goes on. Where a folder cannot lock, two processes may compute the same result, which costs time and nothing else.
+A lock is a small file that its holder locks (`fcntl.flock`) and touches every few seconds. When the
+holder ends, killed or not, the system lets go of the lock. When the holder is stopped, the file is
+no longer touched: who waits names the holder and goes on. Where a folder cannot lock, two processes
+may compute the same result, which costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ LONG = 300.0
 #: Seconds between two looks.
 LOOK = 0.2
 
-_CANNOT_LOCK = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+_CANNOT_LOCK = {
+    errno.ENOSYS,
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EINVAL,
+    errno.EBADF,
+}
 _told: set[str] = set()
 
 
@@ -101,16 +109,19 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def held(path: Path, what: str) -> Iterator[bool]:
-    """Run the block when nobody else is in it. Yields whether that is so: not where the holder is stopped, nor without locks.
+    """Run the block when nobody else is in it. Yields whether that is so: not where the holder is
+    stopped, nor without locks.
 
     Raises OSError where no lock file can be made or written to.
     """
     try:
         file = _wait(path, what)
     except CannotLock as error:
-        _say_once(f"{path.parent} has no file locks ({error}). Two processes may compute the same result there; that "
-                  "costs time, and no result is wrong. Set LABSUPPORT_STORE to a folder on a disk of this machine "
-                  "to avoid it.")
+        _say_once(
+            f"{path.parent} has no file locks ({error}). Two processes may compute the same result there; that "
+            "costs time, and no result is wrong. Set LABSUPPORT_STORE to a folder on a disk of this machine "
+            "to avoid it."
+        )
         file = None
     if file is None:
         yield False
@@ -133,24 +144,35 @@ def _wait(path: Path, what: str) -> int | None:
         if last != sign:
             sign, seen = last, now
         if now - seen > PATIENCE:
-            warnings.warn(f"{_holder(path, what)}, has given no sign of life for {now - seen:.0f} seconds; it may be "
-                          "stopped. Nobody waits for it: the result is computed here.", stacklevel=6)
+            warnings.warn(
+                f"{_holder(path, what)}, has given no sign of life for {now - seen:.0f} seconds; it may be "
+                "stopped. Nobody waits for it: the result is computed here.",
+                stacklevel=6,
+            )
             return None
         if now - began > LONG and not told:
             told = True
-            warnings.warn(f"{_holder(path, what)}, is still at it. This process waits for its result.", stacklevel=6)
+            warnings.warn(
+                f"{_holder(path, what)}, is still at it. This process waits for its result.",
+                stacklevel=6,
+            )
         time.sleep(LOOK)
     return file
 
 
 def _sign(file: int, what: str) -> None:
-    about = {"process": os.getpid(), "host": socket.gethostname(), "what": what,
-             "since": datetime.now().astimezone().isoformat(timespec="seconds")}
+    about = {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "what": what,
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
     try:
         os.ftruncate(file, 0)
         os.write(file, json.dumps(about).encode())
     except OSError as error:
-        if error.errno not in (errno.EBADF, errno.EINVAL):  # another user's lock file: opened for reading
+        # another user's lock file: opened for reading
+        if error.errno not in (errno.EBADF, errno.EINVAL):
             raise
 
 

@@ -45,7 +45,9 @@ def call(function: Callable, args: tuple, kwargs: dict) -> Call:
     bound.apply_defaults()
     name = f"{function.__module__}.{function.__qualname__}"
     given = dict(bound.arguments)
-    key = keys.fingerprint([name, given, code.running(function), surroundings.versions(), surroundings.switches()])[:40]
+    key = keys.fingerprint(
+        [name, given, code.running(function), surroundings.versions(), surroundings.switches()]
+    )[:40]
     short = re.sub(r"\W+", "", function.__name__)[:40] or "result"
     return Call(folder() / f"{short}-{key}{entries.SUFFIX}", key, name, given)
 
@@ -53,10 +55,11 @@ def call(function: Callable, args: tuple, kwargs: dict) -> Call:
 def remember(function):
     """Decorate a function: its result is computed once and read from disk afterwards.
 
-    A result is found again by its arguments' content, by the code that runs (the function's own and all it reaches), by the
-    libraries' versions and by torch's switches. Two processes that want the same result at the same time compute it once:
-    the second waits. Where nothing can be stored, or a result has no name, it is returned all the same, with a warning.
-    ``function.fresh(...)`` is the function itself; ``function.known(...)`` says whether a result is there, and
+    A result is found again by its arguments' content, by the code that runs (the function's own and
+    all it reaches), by the libraries' versions and by torch's switches. Two processes that want the
+    same result at the same time compute it once: the second waits. Where nothing can be stored, or
+    a result has no name, it is returned all the same, with a warning. ``function.fresh(...)`` is
+    the function itself; ``function.known(...)`` says whether a result is there, and
     ``function.busy(...)`` whether another process is at it.
     """
 
@@ -136,27 +139,33 @@ def _put_aside(this: Call, damage: entries.Damaged) -> bool:
     try:
         upkeep.put_aside(this.path)
     except OSError as error:
-        _say(f"The stored result {this.path.name} is damaged: {damage}. It could not be put aside ({files.why(error)}); the "
-             "result is computed again, and not stored.")
+        _say(
+            f"The stored result {this.path.name} is damaged: {damage}. It could not be put aside "
+            f"({files.why(error)}); the result is computed again, and not stored."
+        )
         return False
-    _say(f"The stored result {this.path.name} is damaged: {damage}. It was put aside in {upkeep.DAMAGED}/, and the result "
-         "is computed again.")
+    _say(
+        f"The stored result {this.path.name} is damaged: {damage}. It was put aside in "
+        f"{upkeep.DAMAGED}/, and the result is computed again."
+    )
     return True
 
 
 def _cannot_read(this: Call, error: BaseException) -> None:
     reason = files.why(error) if isinstance(error, OSError) else "there is too little memory"
-    _say(f"The stored result {this.path.name} cannot be read now: {reason}. It stays where it is; the result is computed "
-         "again, and not stored.")
+    _say(
+        f"The stored result {this.path.name} cannot be read now: {reason}. It stays where it is; "
+        "the result is computed again, and not stored."
+    )
 
 
 def warn_not_stored(path: Path, error: OSError) -> None:
     """Say that a result is lost for the next time, where, why, and what to do about it."""
-    _say(f"A result could not be stored in {path.parent}: {files.why(error)}. It will be computed again next time. Free "
-         "some space, or set LABSUPPORT_STORE to another folder.")
+    _say(
+        f"A result could not be stored in {path.parent}: {files.why(error)}. It will be computed again next time. Free "
+        "some space, or set LABSUPPORT_STORE to another folder."
+    )
 
 
 def _say(text: str) -> None:
     warnings.warn(text, stacklevel=4)
-
-

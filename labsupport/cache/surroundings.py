@@ -21,7 +21,11 @@ LIBRARIES = ("torch", "numpy", "scipy", "pandas", "mnist1d", "torchvision")
 def versions() -> dict[str, str]:
     """{library: version}, Python's own too; "none" for one that is not installed."""
     found = {name: _version(name) for name in LIBRARIES}
-    return {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", **found, "torch": str(torch.__version__)}
+    return {
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        **found,
+        "torch": str(torch.__version__),
+    }
 
 
 @functools.cache
@@ -41,7 +45,8 @@ def switches() -> dict[str, str]:
 def _state(read: Callable[[], object]) -> str:
     try:
         return str(read())
-    except (AttributeError, RuntimeError) as error:  # another torch; or two ways of setting it were mixed
+    # another torch; or two ways of setting it were mixed
+    except (AttributeError, RuntimeError) as error:
         return type(error).__name__
 
 
@@ -51,11 +56,18 @@ def _autocast(kind: str) -> str:
 
 
 def _fp32(*path: str) -> Callable[[], object]:
-    """A reader of torch's newer switches, ``torch.backends....fp32_precision``; "none" means as the one above it says."""
+    """A reader of torch's newer switches, ``torch.backends....fp32_precision``; "none" means as the
+    one above it says.
+    """
+
     def read() -> str:
-        levels = [functools.reduce(getattr, path[:depth], torch.backends) for depth in range(len(path), -1, -1)]
+        levels = [
+            functools.reduce(getattr, path[:depth], torch.backends)
+            for depth in range(len(path), -1, -1)
+        ]
         said = [getattr(level, "fp32_precision", "none") for level in levels]
         return next((word for word in said if word != "none"), "ieee")
+
     return read
 
 

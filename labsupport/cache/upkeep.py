@@ -81,13 +81,21 @@ class Forgotten:
     left: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        said = (f"Removed {self.results:,} results, {self.claims:,} claims and {self.leftovers:,} leftovers "
-                f"({self.bytes / 2**20:,.1f} MiB) from {self.folder}.")
-        return "\n".join([said, *(f"Left there: {line}" for line in self.left)] if self.left else [said, "It is empty."])
+        said = (
+            f"Removed {self.results:,} results, {self.claims:,} claims and {self.leftovers:,} leftovers "
+            f"({self.bytes / 2**20:,.1f} MiB) from {self.folder}."
+        )
+        return "\n".join(
+            [said, *(f"Left there: {line}" for line in self.left)]
+            if self.left
+            else [said, "It is empty."]
+        )
 
 
 def forget(folder: Path) -> Forgotten:
-    """Empty a store of all that this package has put there, and say what was removed; other files are left and named."""
+    """Empty a store of all that this package has put there, and say what was removed; other files
+    are left and named.
+    """
     done = Forgotten(folder)
     if not folder.is_dir():
         return done
@@ -108,8 +116,11 @@ def forget(folder: Path) -> Forgotten:
         with suppress(OSError):
             (folder / inner).rmdir()
     known = {f"{stem}.lock" for stem in busy} | {path.name for path, _ in _ours(folder)}
-    done.left += [f"{path.name}, which this package has not made" for path in sorted(folder.iterdir())
-                  if path.name not in known]
+    done.left += [
+        f"{path.name}, which this package has not made"
+        for path in sorted(folder.iterdir())
+        if path.name not in known
+    ]
     return done
 
 
@@ -128,7 +139,11 @@ def _ours(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(folder.iterdir()):
         if _ENTRY.fullmatch(path.name):
             yield path, "results"
-        elif _LOCK.fullmatch(path.name) or _PARTIAL.fullmatch(path.name) or _OF_OLD.fullmatch(path.name):
+        elif (
+            _LOCK.fullmatch(path.name)
+            or _PARTIAL.fullmatch(path.name)
+            or _OF_OLD.fullmatch(path.name)
+        ):
             yield path, "leftovers"
     if not (folder / DAMAGED).is_symlink():
         for path in sorted((folder / DAMAGED).glob("*")):
@@ -158,6 +173,8 @@ def _remove(path: Path, kind: str, done: Forgotten) -> None:
 def stored(folder: Path) -> list[Path]:
     """The entries of a store, by name."""
     names = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in names if _ENTRY.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
-
-
+    return [
+        path
+        for path in names
+        if _ENTRY.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+    ]

@@ -35,7 +35,11 @@ def together(network: nn.Module, n: int, where: torch.device, models: int, batch
     A GPU wants all fully connected models together. A CPU wants them together only while the batch is small.
     Grouped convolutions are slower than a loop on both, except for the smallest. Other modules are computed one by one.
     """
-    if models == 1 or type(network) is not nn.Sequential or any(isinstance(layer, nn.Conv2d) for layer in network):
+    if (
+        models == 1
+        or type(network) is not nn.Sequential
+        or any(isinstance(layer, nn.Conv2d) for layer in network)
+    ):
         return 1
     if where.type == "cuda":
         return max(1, min(models, 400_000 // batch))

@@ -15,8 +15,19 @@ from labsupport.engine.functional import Functional
 from labsupport.engine.layout import flatten
 
 #: What the stacked engine knows, by exact type.
-STACKABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.Dropout,
-             nn.Flatten, nn.Unflatten, nn.Identity)
+STACKABLE = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.ReLU,
+    nn.MaxPool2d,
+    nn.Dropout,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Identity,
+)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 #: Classes of the networks whose fast engine was once seen to agree with the functional one, by structure.
@@ -25,8 +36,9 @@ _AGREED: dict[tuple, int] = {}
 Engine = written_out.WrittenOut | stacked.Stacked | Functional
 
 
-def engine(network: nn.Module, inputs: Tensor, *, carried: bool, dtype: torch.dtype,
-           loss: bool = False) -> tuple[Engine, Tensor, int]:
+def engine(
+    network: nn.Module, inputs: Tensor, *, carried: bool, dtype: torch.dtype, loss: bool = False
+) -> tuple[Engine, Tensor, int]:
     """The engine for a network, the samples as it takes them, and its number of classes (0 with an own ``loss``).
 
     ``carried`` says whether batch norm uses the running statistics that the network carries.
@@ -34,9 +46,12 @@ def engine(network: nn.Module, inputs: Tensor, *, carried: bool, dtype: torch.dt
     Raises
     ------
     TypeError, ValueError
-        The network does not take the inputs, gives no logits (B, K), or draws random numbers; the message names the layer.
+        The network does not take the inputs, gives no logits (B, K), or draws random numbers; the
+        message names the layer.
     """
-    fast = not_plain(network) is None and _fast(network, carried=carried, device=inputs.device, dtype=dtype)
+    fast = not_plain(network) is None and _fast(
+        network, carried=carried, device=inputs.device, dtype=dtype
+    )
     structure = (repr(network), inputs.shape[1:], inputs.dtype, carried, loss)
     if fast and structure in _AGREED and len(inputs) > 1:
         return fast, inputs, _AGREED[structure]
@@ -55,7 +70,9 @@ def engine(network: nn.Module, inputs: Tensor, *, carried: bool, dtype: torch.dt
     return functional, inputs, classes
 
 
-def _fast(network: nn.Sequential, *, carried: bool, device: torch.device, dtype: torch.dtype) -> Engine:
+def _fast(
+    network: nn.Sequential, *, carried: bool, device: torch.device, dtype: torch.dtype
+) -> Engine:
     blocks = None if carried else written_out.chain(network)
     if blocks:
         return written_out.WrittenOut(network, blocks)

@@ -29,8 +29,10 @@ class NothingCarried(ValueError):
     """A batch norm without running statistics that is asked for them."""
 
     def __init__(self, layer: str):
-        super().__init__(f"{layer} carries no running statistics. Use statistics='batch', or objective.frozen_at(x), "
-                         "which measures them at x.")
+        super().__init__(
+            f"{layer} carries no running statistics. Use statistics='batch', or objective.frozen_at(x), "
+            "which measures them at x."
+        )
 
 
 class Norms(TorchFunctionMode):
@@ -39,7 +41,9 @@ class Norms(TorchFunctionMode):
     ``frozen`` and ``observe`` are {number of the call, as text: (mean (C,), variance (C,))}; the second receives them.
     """
 
-    def __init__(self, *, carried: bool = False, frozen: dict | None = None, observe: dict | None = None):
+    def __init__(
+        self, *, carried: bool = False, frozen: dict | None = None, observe: dict | None = None
+    ):
         super().__init__()
         self.carried, self.frozen, self.observe = carried, frozen, observe
         self.calls = 0
@@ -52,7 +56,17 @@ class Norms(TorchFunctionMode):
             return self._instance_norm(*args, **kwargs)
         return function(*args, **kwargs)
 
-    def _batch_norm(self, h, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    def _batch_norm(
+        self,
+        h,
+        running_mean,
+        running_var,
+        weight=None,
+        bias=None,
+        training=False,
+        momentum=0.1,
+        eps=1e-5,
+    ):
         name = str(self.calls)
         self.calls += 1
         if self.frozen is not None:
@@ -71,8 +85,16 @@ class Norms(TorchFunctionMode):
         return F.batch_norm(h, None, None, weight, bias, True, 0.0, eps)
 
     @staticmethod
-    def _instance_norm(h, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True,
-                       momentum=0.1, eps=1e-5):
+    def _instance_norm(
+        h,
+        running_mean=None,
+        running_var=None,
+        weight=None,
+        bias=None,
+        use_input_stats=True,
+        momentum=0.1,
+        eps=1e-5,
+    ):
         return F.instance_norm(h, None, None, weight, bias, True, 0.0, eps)
 
 
@@ -89,7 +111,9 @@ class Functional:
 
     name = "functional"
 
-    def __init__(self, network: nn.Module, *, carried: bool, device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self, network: nn.Module, *, carried: bool, device: torch.device, dtype: torch.dtype
+    ):
         self.layout, self.carried = Layout.of(network), carried
         self.source = private_copy(network)
         self.module = held_as(self.source, device, dtype).eval()
@@ -104,17 +128,28 @@ class Functional:
         finally:
             self.spare.append(module)
 
-    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
-               observe: dict[str, Statistics] | None = None, dropout: Sequence[torch.Generator] = ()) -> Tensor:
+    def logits(
+        self,
+        points: Tensor,
+        inputs: Tensor,
+        *,
+        shared: bool = True,
+        frozen: dict[str, Statistics] | None = None,
+        observe: dict[str, Statistics] | None = None,
+        dropout: Sequence[torch.Generator] = (),
+    ) -> Tensor:
         """Outputs with the samples last: (S, K, B) from points (S, n).
 
-        ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...). ``frozen`` holds (mean,
-        variance) of each batch norm, (S, C) or (1, C) for all; ``observe`` receives them. With ``dropout``, a generator a
-        model, the network drops as in training.
+        ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...).
+        ``frozen`` holds (mean, variance) of each batch norm, (S, C) or (1, C) for all; ``observe``
+        receives them. With ``dropout``, a generator a model, the network drops as in training.
         """
         rows, seen = [], []
         for s, point in enumerate(points):
-            held = frozen and {name: tuple(one[s if len(one) > 1 else 0] for one in pair) for name, pair in frozen.items()}
+            held = frozen and {
+                name: tuple(one[s if len(one) > 1 else 0] for one in pair)
+                for name, pair in frozen.items()
+            }
             mode = Norms(carried=self.carried, frozen=held, observe=None if observe is None else {})
             at = self.layout.split_one(point)
             with self.borrowed() as module, dropping(module, dropout[s] if dropout else None), mode:
@@ -123,7 +158,9 @@ class Functional:
             seen.append(mode.observe)
         if observe is not None:
             for name in seen[0]:
-                observe[name] = tuple(torch.stack(moments) for moments in zip(*(one[name] for one in seen)))
+                observe[name] = tuple(
+                    torch.stack(moments) for moments in zip(*(one[name] for one in seen))
+                )
         return torch.stack(rows)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Functional:
@@ -144,7 +181,9 @@ def private_copy(network: nn.Module) -> nn.Module:
     TypeError
         Something in the module cannot be copied, or calls the module from outside.
     """
-    memo = {id(p): nn.Parameter(p.new_full((), torch.nan).expand(p.shape)) for _, p in trained(network)}
+    memo = {
+        id(p): nn.Parameter(p.new_full((), torch.nan).expand(p.shape)) for _, p in trained(network)
+    }
     for module in network.modules():
         for value in vars(module).values():  # weight_norm and prune leave their last product there
             if isinstance(value, Tensor) and value.grad_fn is not None:
@@ -152,8 +191,10 @@ def private_copy(network: nn.Module) -> nn.Module:
     try:
         made = copy.deepcopy(network, memo)
     except Exception as error:
-        raise TypeError(f"The network ({type(network).__name__}) cannot be copied: {error}. "
-                        "Keep locks, files and generators out of the module.") from error
+        raise TypeError(
+            f"The network ({type(network).__name__}) cannot be copied: {error}. "
+            "Keep locks, files and generators out of the module."
+        ) from error
     return made
 
 
@@ -165,7 +206,9 @@ def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
         if isinstance(value, nn.Parameter) and value.requires_grad:
             return value  # x takes its place
         found = value.detach().to(device, dtype if value.is_floating_point() else value.dtype)
-        return nn.Parameter(found, requires_grad=False) if isinstance(value, nn.Parameter) else found
+        return (
+            nn.Parameter(found, requires_grad=False) if isinstance(value, nn.Parameter) else found
+        )
 
     for module in made.modules():
         for group in (module._parameters, module._buffers, vars(module)):
@@ -194,4 +237,6 @@ def dropping(module: nn.Module, generator: torch.Generator | None):
             yield
         finally:
             module.eval()
-            generator.set_state(torch.cuda.get_rng_state(generator.device) if cuda else torch.get_rng_state())
+            generator.set_state(
+                torch.cuda.get_rng_state(generator.device) if cuda else torch.get_rng_state()
+            )

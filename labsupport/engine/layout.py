@@ -27,16 +27,24 @@ def trained(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
         A lazy parameter, which has no shape yet; no parameter at all.
     """
     if not isinstance(network, nn.Module):
-        raise TypeError(f"network is {shown(network)}; a torch.nn.Module, or a name such as 'F0', is needed.")
+        raise TypeError(
+            f"network is {shown(network)}; a torch.nn.Module, or a name such as 'F0', is needed."
+        )
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     for name, parameter in named:
         if nn.parameter.is_lazy(parameter):
-            raise ValueError(f"Parameter {name} has no shape yet. Call the network once, network(inputs[:2]), first.")
+            raise ValueError(
+                f"Parameter {name} has no shape yet. Call the network once, network(inputs[:2]), first."
+            )
         if not parameter.is_floating_point():
-            raise TypeError(f"Parameter {name} holds {parameter.dtype}; real floating-point numbers are needed.")
+            raise TypeError(
+                f"Parameter {name} holds {parameter.dtype}; real floating-point numbers are needed."
+            )
     if not named:
-        raise ValueError("The network has no parameter that requires a gradient, so there is no x. "
-                         "Set requires_grad_(True) on what may move.")
+        raise ValueError(
+            "The network has no parameter that requires a gradient, so there is no x. "
+            "Set requires_grad_(True) on what may move."
+        )
     return named
 
 
@@ -92,10 +100,12 @@ def flatten(network: nn.Module, state: Mapping[str, Tensor] | None = None) -> Te
         return torch.cat([p.detach().flatten() for _, p in named])
     found = []
     for name, parameter in named:
-        value = state[name] if name in state else None
+        value = state.get(name)
         if not isinstance(value, Tensor) or value.shape != parameter.shape:
             given = "missing" if value is None else shown(value)
-            raise ValueError(f"In the state, {name} is {given}; a tensor of shape {tuple(parameter.shape)} is needed.")
+            raise ValueError(
+                f"In the state, {name} is {given}; a tensor of shape {tuple(parameter.shape)} is needed."
+            )
         found.append(value.detach().flatten())
     return torch.cat(found)
 
@@ -111,7 +121,9 @@ def unflatten(x: Tensor, network: nn.Module) -> dict[str, Tensor]:
     """
     layout = Layout.of(network)
     if len(check_points(x, layout.n)) > 1 or x.dim() == 2:
-        raise ValueError(f"x has shape {tuple(x.shape)}; one point ({layout.n},) is needed. Take a row: x[0].")
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; one point ({layout.n},) is needed. Take a row: x[0]."
+        )
     at = layout.split_one(x)
     names = {id(p): name for name, p in trained(network)}
     whole = {}

@@ -26,17 +26,26 @@ def measured(observed: Iterable[tuple[float, Table]]) -> Table:
             first, second = sums.setdefault(name, (torch.zeros_like(mean), torch.zeros_like(mean)))
             first += share * mean
             second += share * (variance + mean**2)
-    return {name: (first, (second - first**2).clamp_min(0)) for name, (first, second) in sums.items()}
+    return {
+        name: (first, (second - first**2).clamp_min(0)) for name, (first, second) in sums.items()
+    }
 
 
 def stacked(tables: list[Table]) -> Table:
     """One table a model, side by side."""
-    return {name: tuple(torch.cat([table[name][k] for table in tables]) for k in (0, 1)) for name in tables[0]}
+    return {
+        name: tuple(torch.cat([table[name][k] for table in tables]) for k in (0, 1))
+        for name in tables[0]
+    }
 
 
 def changed(table: Table | None, change: Callable[[Tensor], Tensor]) -> Table | None:
     """The table with a function of every mean and variance; None stays None."""
-    return None if table is None else {name: (change(mean), change(variance)) for name, (mean, variance) in table.items()}
+    return (
+        None
+        if table is None
+        else {name: (change(mean), change(variance)) for name, (mean, variance) in table.items()}
+    )
 
 
 def of_rows(table: Table | None, rows: slice) -> Table | None:

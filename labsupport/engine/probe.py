@@ -20,7 +20,9 @@ from labsupport.engine.functional import ONE_SAMPLE, Functional, Norms, NothingC
 SAMPLES = 4
 
 
-def accepted(network: Functional, at: dict[str, Tensor], inputs: Tensor, dtype: torch.dtype) -> Tensor:
+def accepted(
+    network: Functional, at: dict[str, Tensor], inputs: Tensor, dtype: torch.dtype
+) -> Tensor:
     """All samples in the type that the network takes: as they are, else images / 255, whole numbers as int64 or floats.
 
     Raises
@@ -28,7 +30,9 @@ def accepted(network: Functional, at: dict[str, Tensor], inputs: Tensor, dtype: 
     TypeError, ValueError
         The network takes none of these; the first error names the layer.
     """
-    kinds: list[Callable[[Tensor], Tensor]] = [lambda t: t.to(dtype) if t.is_floating_point() else t]
+    kinds: list[Callable[[Tensor], Tensor]] = [
+        lambda t: t.to(dtype) if t.is_floating_point() else t
+    ]
     if inputs.dtype == torch.uint8:
         kinds.append(lambda t: t.to(dtype) / 255)
     if not inputs.is_floating_point():
@@ -52,14 +56,24 @@ def outputs(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> Tenso
     inside: list[tuple[str, nn.Module]] = []
     handles = []
     for name, module in network.module.named_modules():
-        handles.append(module.register_forward_pre_hook(lambda m, _, name=name: inside.append((name, m)) and None))
+        handles.append(
+            module.register_forward_pre_hook(
+                lambda m, _, name=name: inside.append((name, m)) and None
+            )
+        )
         handles.append(module.register_forward_hook(lambda m, _, out: inside.pop() and None))
     try:
         with torch.no_grad(), Norms(carried=network.carried):
             out = torch.func.functional_call(network.module, at, (inputs,))
-        if isinstance(out, Tensor) and out.isnan().any() and (not inputs.is_floating_point() or inputs.isfinite().all()):
-            raise RuntimeError("the outputs are nan. Either the weights are, or a parameter is used through a plain list or "
-                               "attribute beside its registration, where x cannot reach it; use nn.ParameterList there")
+        if (
+            isinstance(out, Tensor)
+            and out.isnan().any()
+            and (not inputs.is_floating_point() or inputs.isfinite().all())
+        ):
+            raise RuntimeError(
+                "the outputs are nan. Either the weights are, or a parameter is used through a plain list or "
+                "attribute beside its registration, where x cannot reach it; use nn.ParameterList there"
+            )
         return out
     except Exception as error:
         name, module = inside[-1] if inside else ("", network.module)
@@ -68,8 +82,10 @@ def outputs(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> Tenso
         if ONE_SAMPLE in str(error):
             raise
         words = " ".join(str(error).split())
-        raise Refused(f"The network does not take inputs of shape {_shape(inputs)} and {inputs.dtype}: {called(name, module)} "
-                      f"says: {words[:300]}") from error
+        raise Refused(
+            f"The network does not take inputs of shape {_shape(inputs)} and {inputs.dtype}: {called(name, module)} "
+            f"says: {words[:300]}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -100,23 +116,38 @@ def refuse_random(network: Functional, at: dict[str, Tensor], inputs: Tensor) ->
         second = outputs(network, at, inputs)
     if not torch.equal(torch.nan_to_num(first), torch.nan_to_num(second)):
         draws = _drawing_layers(network, at, inputs) if drew else []
-        where = f"{draws[0]} draws random numbers" if draws else "it gives two outputs for one input"
-        raise ValueError(f"The network is no function of its inputs: {where} in evaluation mode too. "
-                         "Draw only while self.training holds: F.dropout(h, p, training=self.training).")
+        where = (
+            f"{draws[0]} draws random numbers" if draws else "it gives two outputs for one input"
+        )
+        raise ValueError(
+            f"The network is no function of its inputs: {where} in evaluation mode too. "
+            "Draw only while self.training holds: F.dropout(h, p, training=self.training)."
+        )
 
 
 def _states(inputs: Tensor) -> bytes:
     own = torch.get_rng_state().numpy().tobytes()
-    return own + torch.cuda.get_rng_state(inputs.device).numpy().tobytes() if inputs.is_cuda else own
+    return (
+        own + torch.cuda.get_rng_state(inputs.device).numpy().tobytes() if inputs.is_cuda else own
+    )
 
 
 def _drawing_layers(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> list[str]:
     """The innermost layers during whose call torch's generator moved on."""
     found, open_states, handles = [], [], []
     for name, module in network.module.named_modules():
-        handles.append(module.register_forward_pre_hook(lambda m, _: open_states.append(_states(inputs)) and None))
-        handles.append(module.register_forward_hook(
-            lambda m, _, out, name=name: found.append(called(name, m)) if open_states.pop() != _states(inputs) else None))
+        handles.append(
+            module.register_forward_pre_hook(
+                lambda m, _: open_states.append(_states(inputs)) and None
+            )
+        )
+        handles.append(
+            module.register_forward_hook(
+                lambda m, _, out, name=name: (
+                    found.append(called(name, m)) if open_states.pop() != _states(inputs) else None
+                )
+            )
+        )
     try:
         outputs(network, at, inputs)
     finally:
@@ -130,14 +161,22 @@ def refuse_outside_calls(network: nn.Module) -> None:
     own = {id(module) for module in network.modules()} | {id(p) for p in network.parameters()}
     for name, module in network.named_modules():
         if any(id(value) in own for function in _functions(module) for value in _reached(function)):
-            raise TypeError(f"A hook or stored function of {called(name, module)} uses the network from outside, through a "
-                            "variable. Write it as a method of a module, which uses self.")
+            raise TypeError(
+                f"A hook or stored function of {called(name, module)} uses the network from outside, through a "
+                "variable. Write it as a method of a module, which uses self."
+            )
 
 
 def _functions(module: nn.Module) -> Iterator[types.FunctionType]:
     """The plain functions that a module holds: hooks, a replaced forward, attributes; methods are copied with it."""
     for value in vars(module).values():
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        inner = (
+            value.values()
+            if isinstance(value, dict)
+            else value
+            if isinstance(value, list | tuple)
+            else [value]
+        )
         for one in inner:
             one = one.func if isinstance(one, functools.partial) else one
             if isinstance(one, types.FunctionType):
@@ -160,31 +199,45 @@ def number_of_classes(out, samples: int) -> int:
         What is no tensor of logits.
     """
     if not isinstance(out, Tensor):
-        raise TypeError(f"The network returns {shown(out)}; a tensor of logits (B, K), one column a class, is needed. "
-                        "Wrap it in a module that returns the logits alone.")
+        raise TypeError(
+            f"The network returns {shown(out)}; a tensor of logits (B, K), one column a class, is needed. "
+            "Wrap it in a module that returns the logits alone."
+        )
     if out.dim() != 2 or len(out) != samples or out.shape[1] < 2 or not out.is_floating_point():
-        raise ValueError(f"For {samples} samples the network returns {out.dtype} of shape {tuple(out.shape)}; logits (B, K), "
-                         "one row a sample and one column a class, at least 2, are needed. For others give loss=.")
+        raise ValueError(
+            f"For {samples} samples the network returns {out.dtype} of shape {tuple(out.shape)}; logits (B, K), "
+            "one row a sample and one column a class, at least 2, are needed. For others give loss=."
+        )
     return out.shape[1]
 
 
 def check_loss(loss: Callable, out: Tensor, labels: Tensor) -> None:
     """TypeError or ValueError unless ``loss(logits, labels)`` is a scalar and a mean over samples."""
     if not isinstance(out, Tensor) or out.dim() == 0 or len(out) != len(labels):
-        raise ValueError(f"For {len(labels)} samples the network returns {shown(out)}; one row a sample is needed.")
+        raise ValueError(
+            f"For {len(labels)} samples the network returns {shown(out)}; one row a sample is needed."
+        )
     out = out.detach().requires_grad_()
     with torch.enable_grad():
         try:
             whole = loss(out, labels)
         except Exception as error:
             words = " ".join(str(error).split())[:300]
-            raise ValueError(f"loss(logits, labels) does not take {shown(out)} and {shown(labels)}: {words}") from error
+            raise ValueError(
+                f"loss(logits, labels) does not take {shown(out)} and {shown(labels)}: {words}"
+            ) from error
     if not isinstance(whole, Tensor) or whole.dim() != 0 or not whole.is_floating_point():
-        raise TypeError(f"loss(logits, labels) returns {shown(whole)}; one number, a scalar tensor, is needed: the mean.")
+        raise TypeError(
+            f"loss(logits, labels) returns {shown(whole)}; one number, a scalar tensor, is needed: the mean."
+        )
     if not whole.requires_grad:
-        raise ValueError("loss(logits, labels) does not depend on the logits through torch's graph, so it has no gradient.")
+        raise ValueError(
+            "loss(logits, labels) does not depend on the logits through torch's graph, so it has no gradient."
+        )
     with torch.no_grad():
-        parts = torch.stack([loss(out[k:k + 1], labels[k:k + 1]) for k in range(len(labels))])
+        parts = torch.stack([loss(out[k : k + 1], labels[k : k + 1]) for k in range(len(labels))])
     if not torch.allclose(whole, parts.mean(), rtol=1e-3, atol=1e-5):
-        raise ValueError(f"loss is no mean over samples: {len(labels)} samples together give {float(whole.detach()):.5g}, one by "
-                         f"one on average {float(parts.mean()):.5g}. Use reduction='mean', without weights a class.")
+        raise ValueError(
+            f"loss is no mean over samples: {len(labels)} samples together give {float(whole.detach()):.5g}, one by "
+            f"one on average {float(parts.mean()):.5g}. Use reduction='mean', without weights a class."
+        )

@@ -10,8 +10,10 @@ from torch.utils.data import Dataset as TorchDataset
 
 from labsupport.arguments import shown
 
-_POSSIBLE = ("give two tensors of N samples and N labels, a torch Dataset or DataLoader of (sample, label) pairs, "
-             "or a labsupport Dataset")
+_POSSIBLE = (
+    "give two tensors of N samples and N labels, a torch Dataset or DataLoader of (sample, label) pairs, "
+    "or a labsupport Dataset"
+)
 
 
 def read(inputs, labels=None) -> tuple[Tensor, Tensor]:
@@ -29,8 +31,10 @@ def read(inputs, labels=None) -> tuple[Tensor, Tensor]:
         inputs, labels = _pairs(inputs)
     inputs, labels = _tensor("inputs", inputs), _tensor("labels", labels)
     if inputs.dim() == 0 or labels.dim() == 0 or len(inputs) != len(labels) or len(inputs) == 0:
-        raise ValueError(f"There are {_count(inputs)} samples and {_count(labels)} labels; "
-                         "equally many, and at least one, are needed.")
+        raise ValueError(
+            f"There are {_count(inputs)} samples and {_count(labels)} labels; "
+            "equally many, and at least one, are needed."
+        )
     return inputs, labels.to(inputs.device)
 
 
@@ -38,7 +42,9 @@ def _pairs(given) -> tuple:
     if hasattr(given, "x_train") and hasattr(given, "y_train"):
         return given.x_train, given.y_train
     if isinstance(given, str):
-        raise TypeError(f"inputs is {given!r}; {_POSSIBLE}. For a data set by name: Problem('F0', {given!r}).objective().")
+        raise TypeError(
+            f"inputs is {given!r}; {_POSSIBLE}. For a data set by name: Problem('F0', {given!r}).objective()."
+        )
     if isinstance(given, TorchDataset) and not isinstance(given, IterableDataset):
         given = DataLoader(given, batch_size=256)
     if isinstance(given, IterableDataset):
@@ -49,10 +55,14 @@ def _pairs(given) -> tuple:
     with torch.random.fork_rng(devices=[]):  # a loader draws a seed of torch's own generator
         for batch in given:
             if not isinstance(batch, list | tuple) or len(batch) != 2:
-                raise TypeError(f"The loader gives {shown(batch)}; pairs of (samples, labels) are needed.")
+                raise TypeError(
+                    f"The loader gives {shown(batch)}; pairs of (samples, labels) are needed."
+                )
             batches.append(tuple(torch.as_tensor(part) for part in batch))
     if not batches:
-        raise ValueError("The loader gives no batch. Is its data set empty, or smaller than batch_size with drop_last?")
+        raise ValueError(
+            "The loader gives no batch. Is its data set empty, or smaller than batch_size with drop_last?"
+        )
     return tuple(torch.cat(parts) for parts in zip(*batches))
 
 
@@ -64,8 +74,10 @@ def _tensor(name: str, given) -> Tensor:
     if not isinstance(given, Tensor):
         raise TypeError(f"{name} is {shown(given)}; {_POSSIBLE}.")
     if given.layout != torch.strided or given.is_nested or given.is_meta or given.is_complex():
-        raise TypeError(f"{name} is a tensor of {given.dtype}, layout {given.layout}, on {given.device}; "
-                        "a dense tensor of real numbers is needed.")
+        raise TypeError(
+            f"{name} is a tensor of {given.dtype}, layout {given.layout}, on {given.device}; "
+            "a dense tensor of real numbers is needed."
+        )
     given = given.detach()
     if given.is_inference():
         with torch.inference_mode(False):
@@ -103,6 +115,8 @@ def class_numbers(labels: Tensor, classes: int) -> Tensor:
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         place = int(outside.nonzero()[0])
-        raise ValueError(f"Label {int(labels[place])} of sample {place} is none of the network's {classes} classes, "
-                         f"0 to {classes - 1}. Leave such samples out, or give the network more outputs.")
+        raise ValueError(
+            f"Label {int(labels[place])} of sample {place} is none of the network's {classes} classes, "
+            f"0 to {classes - 1}. Leave such samples out, or give the network more outputs."
+        )
     return labels

@@ -35,8 +35,10 @@ def product(losses: Iterable[Loss], point: Tensor, v: Tensor) -> Tensor:
         if not _once_only(error):
             raise
         words = " ".join(str(error).split())[:200]
-        raise ValueError(f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
-                         "Value, gradient and sharpness need none.") from error
+        raise ValueError(
+            f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
+            "Value, gradient and sharpness need none."
+        ) from error
 
 
 def _product(losses: list[Loss], point: Tensor, v: Tensor) -> Tensor:
@@ -70,7 +72,15 @@ def _complain_of_ends(gradient: Tensor) -> None:
 def _once_only(error: RuntimeError) -> bool:
     """Whether torch says that a kernel cannot be differentiated twice."""
     words = str(error).lower()
-    return any(sign in words for sign in ("derivative for", "double backward", "differentiable twice", "once_differentiable"))
+    return any(
+        sign in words
+        for sign in (
+            "derivative for",
+            "double backward",
+            "differentiable twice",
+            "once_differentiable",
+        )
+    )
 
 
 @contextmanager

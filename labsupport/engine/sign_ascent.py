@@ -67,7 +67,8 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
     total = starts * (iterations + 1)
     if (
         starts > 3
-    ):  # half of all for the first: small spaces have many local maxima, and a slow climb finds higher ones
+        # half of all for the first: small spaces have many local maxima, and a slow climb finds higher ones
+    ):
         first, share = total // 2, max(1, (total - total // 2) // starts)
         finish = total - first - share * (starts - 2)
     else:

@@ -27,28 +27,54 @@ class Stacked:
 
     name = "stacked"
 
-    def __init__(self, network: nn.Sequential, *, carried: bool, device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self, network: nn.Sequential, *, carried: bool, device: torch.device, dtype: torch.dtype
+    ):
         self.network, self.layout = network, Layout.of(network)
         self.carried = _running(network, device, dtype) if carried else None
 
-    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen: dict[str, Statistics] | None = None,
-               observe: dict[str, Statistics] | None = None, dropout: bool = False) -> Tensor:
+    def logits(
+        self,
+        points: Tensor,
+        inputs: Tensor,
+        *,
+        shared: bool = True,
+        frozen: dict[str, Statistics] | None = None,
+        observe: dict[str, Statistics] | None = None,
+        dropout: bool = False,
+    ) -> Tensor:
         """Outputs (S, K, B) from points (S, n); as `functional.Functional.logits`."""
         held = self.carried if frozen is None and observe is None else frozen
         if held is not None:
-            held = {name: tuple(one.expand(len(points), -1) for one in pair) for name, pair in held.items()}
-        return forward(self.network, self.layout, points, inputs, shared=shared, dropout=dropout, frozen=held,
-                       observe=observe)
+            held = {
+                name: tuple(one.expand(len(points), -1) for one in pair)
+                for name, pair in held.items()
+            }
+        return forward(
+            self.network,
+            self.layout,
+            points,
+            inputs,
+            shared=shared,
+            dropout=dropout,
+            frozen=held,
+            observe=observe,
+        )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Stacked:
         """The same network with its held tensors in another precision."""
         other = copy.copy(self)
         if self.carried is not None:
-            other.carried = {name: tuple(one.to(device, dtype) for one in pair) for name, pair in self.carried.items()}
+            other.carried = {
+                name: tuple(one.to(device, dtype) for one in pair)
+                for name, pair in self.carried.items()
+            }
         return other
 
 
-def _running(network: nn.Sequential, device: torch.device, dtype: torch.dtype) -> dict[str, Statistics]:
+def _running(
+    network: nn.Sequential, device: torch.device, dtype: torch.dtype
+) -> dict[str, Statistics]:
     """{layer: (mean (1, C), variance (1, C))}, a copy of what each batch norm carries."""
     found = {}
     for name, layer in network._modules.items():
@@ -60,8 +86,17 @@ def _running(network: nn.Sequential, device: torch.device, dtype: torch.dtype) -
     return found
 
 
-def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *, shared: bool, dropout: bool = False,
-            frozen: dict[str, Statistics] | None = None, observe: dict[str, Statistics] | None = None) -> Tensor:
+def forward(
+    network: nn.Sequential,
+    layout: Layout,
+    x: Tensor,
+    inputs: Tensor,
+    *,
+    shared: bool,
+    dropout: bool = False,
+    frozen: dict[str, Statistics] | None = None,
+    observe: dict[str, Statistics] | None = None,
+) -> Tensor:
     """Logits of S networks, classes first: (S, K, B).
 
     Parameters
@@ -82,11 +117,17 @@ def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *
     # h is flat, (S, C, B), for vectors and spatial, (B, S*C, ...), for images; `flat` says which
     flat = inputs.dim() - (0 if shared else 1) == 2
     if h.dim() == 4:
-        h = h.contiguous(memory_format=torch.channels_last)  # a quarter faster on a CPU, and what tensor cores want
-    for name, layer in network._modules.items():  # unlike named_children, a layer that is used twice stands there twice
+        # a quarter faster on a CPU, and what tensor cores want
+        h = h.contiguous(memory_format=torch.channels_last)
+    # unlike named_children, a layer that is used twice stands there twice
+    for name, layer in network._modules.items():
         w = {k: weights[f"{name}.{k}"] for k, _ in layer.named_parameters(recurse=False)}
         if isinstance(layer, nn.Linear):
-            h = torch.baddbmm(w["bias"].unsqueeze(2), w["weight"], h) if "bias" in w else torch.bmm(w["weight"], h)
+            h = (
+                torch.baddbmm(w["bias"].unsqueeze(2), w["weight"], h)
+                if "bias" in w
+                else torch.bmm(w["weight"], h)
+            )
         elif isinstance(layer, nn.ReLU):
             h = F.relu(h)
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -94,43 +135,68 @@ def forward(network: nn.Sequential, layout: Layout, x: Tensor, inputs: Tensor, *
         elif isinstance(layer, nn.Conv1d | nn.Conv2d):
             convolve = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
             bias = w["bias"].flatten() if "bias" in w else None
-            h = convolve(h, w["weight"].flatten(0, 1), bias, layer.stride, layer.padding,
-                         layer.dilation, models * layer.groups)
+            h = convolve(
+                h,
+                w["weight"].flatten(0, 1),
+                bias,
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                models * layer.groups,
+            )
         elif isinstance(layer, nn.MaxPool2d):
-            h = F.max_pool2d(h, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode)
+            h = F.max_pool2d(
+                h, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode
+            )
         elif isinstance(layer, nn.Dropout):
             h = F.dropout(h, layer.p, training=dropout)
         elif isinstance(layer, nn.Flatten):
             if not flat:
-                h = h.unflatten(1, (models, -1)).flatten(2).permute(1, 2, 0)  # (B, S*C, ...) -> (S, C*..., B)
+                # (B, S*C, ...) -> (S, C*..., B)
+                h = h.unflatten(1, (models, -1)).flatten(2).permute(1, 2, 0)
                 flat = True
         elif isinstance(layer, nn.Unflatten):
-            h = h.permute(2, 0, 1).unflatten(2, layer.unflattened_size).flatten(1, 2)  # (S, F, B) -> (B, S*C, ...)
+            # (S, F, B) -> (B, S*C, ...)
+            h = h.permute(2, 0, 1).unflatten(2, layer.unflattened_size).flatten(1, 2)
             flat = False
         elif not isinstance(layer, nn.Identity):
-            raise TypeError(f"Layer {name} is a {type(layer).__name__}, which cannot be stacked. Possible: Linear, Conv1d, "
-                            "Conv2d, BatchNorm1d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten, Unflatten, Identity.")
+            raise TypeError(
+                f"Layer {name} is a {type(layer).__name__}, which cannot be stacked. Possible: Linear, Conv1d, "
+                "Conv2d, BatchNorm1d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten, Unflatten, Identity."
+            )
     return h
 
 
 def _normalize(layer, name, w, h, flat, frozen, observe, *, evaluation: bool) -> Tensor:
     """Batch norm of S models at once; the statistics are the batch's own unless ``frozen`` brings others.
 
-    In an ``evaluation`` flat activations go through a layer norm over the batch, the same sum and a fifth faster on a CPU.
-    In training that last digit would become another path, and with it every number of the book.
+    In an ``evaluation`` flat activations go through a layer norm over the batch, the same sum and a
+    fifth faster on a CPU. In training that last digit would become another path, and with it every
+    number of the book.
     """
     shape = h.shape
-    merged = h.reshape(1, -1, shape[2]) if flat else h  # (S, C, B) -> (1, S*C, B): channels of all models side by side
+    # (S, C, B) -> (1, S*C, B): channels of all models side by side
+    merged = h.reshape(1, -1, shape[2]) if flat else h
     if merged.numel() // merged.shape[1] < 2 and frozen is None:
         raise ValueError(ONE_SAMPLE)
     if evaluation and flat and frozen is None and observe is None and len(w) == 2:
-        return torch.addcmul(w["bias"].unsqueeze(2), F.layer_norm(h, shape[2:], eps=layer.eps), w["weight"].unsqueeze(2))
+        return torch.addcmul(
+            w["bias"].unsqueeze(2),
+            F.layer_norm(h, shape[2:], eps=layer.eps),
+            w["weight"].unsqueeze(2),
+        )
     mean = variance = None
     if frozen is not None:
         mean, variance = (s.reshape(-1) for s in frozen[name])  # (S, C) -> (S*C)
     if observe is not None:
         axes = [d for d in range(merged.dim()) if d != 1]
         found_var, found_mean = torch.var_mean(merged.detach(), axes, correction=0)
-        observe[name] = (found_mean.view(-1, layer.num_features), found_var.view(-1, layer.num_features))  # (S, C)
+        # (S, C)
+        observe[name] = (
+            found_mean.view(-1, layer.num_features),
+            found_var.view(-1, layer.num_features),
+        )
     scale, shift = (w[k].reshape(-1) if k in w else None for k in ("weight", "bias"))
-    return F.batch_norm(merged, mean, variance, scale, shift, training=frozen is None, eps=layer.eps).view(shape)
+    return F.batch_norm(
+        merged, mean, variance, scale, shift, training=frozen is None, eps=layer.eps
+    ).view(shape)

@@ -28,7 +28,13 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     mmap_threshold, trim_threshold, top_pad = -3, -1, -2  # as in malloc.h
-    return all([set_option(mmap_threshold, 1 << 28), set_option(trim_threshold, 1 << 29), set_option(top_pad, 1 << 26)])
+    return all(
+        [
+            set_option(mmap_threshold, 1 << 28),
+            set_option(trim_threshold, 1 << 29),
+            set_option(top_pad, 1 << 26),
+        ]
+    )
 
 
 @contextmanager
@@ -58,7 +64,8 @@ def _precisions() -> list:
 def full_precision():
     """Float32 products are float32 in the block: TF32 rounds to 10 bits, bf16 to 7; sharpness is a small difference."""
     b = torch.backends
-    if hasattr(b, "fp32_precision"):  # the old switches may not be read once the new ones have been used
+    # the old switches may not be read once the new ones have been used
+    if hasattr(b, "fp32_precision"):
         switches = _precisions()
         before = [one.fp32_precision for one in switches]
         try:
@@ -116,8 +123,8 @@ def measuring(n: int, device: torch.device | None = None, dtype: torch.dtype | N
 def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int) -> None:
     """``function`` of every task, on ``lanes`` threads of Python; an error in one is raised here.
 
-    One thread computes a task from first to last, so its numbers do not depend on ``lanes``, and nobody waits for anybody
-    until all is done. Torch lets go of Python's lock while it computes.
+    One thread computes a task from first to last, so its numbers do not depend on ``lanes``, and
+    nobody waits for anybody until all is done. Torch lets go of Python's lock while it computes.
     """
     tasks = list(tasks)
     if min(lanes, len(tasks)) < 2:

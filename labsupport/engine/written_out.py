@@ -27,14 +27,26 @@ class WrittenOut(Stacked):
         self.network, self.layout, self.carried = network, Layout.of(network), None
         self.blocks = blocks
 
-    def logits(self, points: Tensor, inputs: Tensor, *, shared: bool = True, frozen=None, observe=None,
-               dropout: bool = False) -> Tensor:
+    def logits(
+        self,
+        points: Tensor,
+        inputs: Tensor,
+        *,
+        shared: bool = True,
+        frozen=None,
+        observe=None,
+        dropout: bool = False,
+    ) -> Tensor:
         """Outputs (S, K, B), as `functional.Functional.logits`."""
         if shared and frozen is None and observe is None and not points.requires_grad:
             return logits(self.blocks, self.layout, points, inputs)
-        return super().logits(points, inputs, shared=shared, frozen=frozen, observe=observe, dropout=dropout)
+        return super().logits(
+            points, inputs, shared=shared, frozen=frozen, observe=observe, dropout=dropout
+        )
 
-    def value_and_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_gradient(
+        self, points: Tensor, inputs: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy (S,) and gradient (S, n): sums for labels (B,) that all share, means for labels (S, B)."""
         return value_and_gradient(self.blocks, self.layout, points, inputs, labels)
 
@@ -60,14 +72,20 @@ def chain(network: nn.Sequential) -> tuple[Block, ...] | None:
     blocks: list[Block] = []
     for name, layer in network._modules.items():
         ended = not blocks or blocks[-1].relu
-        if isinstance(layer, nn.Flatten) and not blocks:
-            continue
-        elif isinstance(layer, nn.Identity):
+        first = not blocks
+        if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Flatten) and first):
             continue
         elif isinstance(layer, nn.Linear) and layer.bias is not None:
             blocks.append(Block(f"{name}.weight", f"{name}.bias"))
-        elif isinstance(layer, nn.BatchNorm1d) and not ended and not blocks[-1].norm and layer.bias is not None:
-            blocks[-1] = blocks[-1]._replace(scale=f"{name}.weight", shift=f"{name}.bias", norm=layer)
+        elif (
+            isinstance(layer, nn.BatchNorm1d)
+            and not ended
+            and not blocks[-1].norm
+            and layer.bias is not None
+        ):
+            blocks[-1] = blocks[-1]._replace(
+                scale=f"{name}.weight", shift=f"{name}.bias", norm=layer
+            )
         elif isinstance(layer, nn.ReLU) and not ended:
             blocks[-1] = blocks[-1]._replace(relu=True)
         else:
@@ -91,14 +109,23 @@ class _Spare:
 class Layer:
     """A `Block` of S networks that see B samples each, from D features to C.
 
-    ``at`` holds the parameters by name and ``slope`` receives their gradients, views of (S, n). Where there is no ``slope``
-    the layer only goes forward, and takes its buffers from ``spare``, which all such layers share.
+    ``at`` holds the parameters by name and ``slope`` receives their gradients, views of (S, n).
+    Where there is no ``slope`` the layer only goes forward, and takes its buffers from ``spare``,
+    which all such layers share.
     """
 
-    def __init__(self, block: Block, at: dict[str, Tensor], slope: dict[str, Tensor] | None, samples: int, spare: _Spare):
+    def __init__(
+        self,
+        block: Block,
+        at: dict[str, Tensor],
+        slope: dict[str, Tensor] | None,
+        samples: int,
+        spare: _Spare,
+    ):
         self.weight, self.relu, self.norm = at[block.weight], block.relu, block.norm is not None
         self.weight_t = self.weight.transpose(1, 2)  # (S, D, C)
-        self.bias = at[block.bias].unsqueeze(1)  # (S, 1, C), as all that is the same for every sample
+        # (S, 1, C), as all that is the same for every sample
+        self.bias = at[block.bias].unsqueeze(1)
         models, width, before = self.weight.shape
         self.h = None
         make = self.weight.new_empty if slope is not None else spare
@@ -106,14 +133,21 @@ class Layer:
         self.out = make((models, samples, width)) if self.norm or self.relu else self.z
         if slope is not None:
             self.d_weight, self.d_bias = slope[block.weight], slope[block.bias].unsqueeze(1)
-            self.d_h = self.z if before == width else self.weight.new_empty((models, samples, before))
+            self.d_h = (
+                self.z if before == width else self.weight.new_empty((models, samples, before))
+            )
         if self.norm:
             self.scale, self.shift = at[block.scale].unsqueeze(1), at[block.shift].unsqueeze(1)
-            self.mean, self.over, self.factor = (self.weight.new_empty(models, 1, width) for _ in range(3))
+            self.mean, self.over, self.factor = (
+                self.weight.new_empty(models, 1, width) for _ in range(3)
+            )
             self.share = self.weight.new_full((1, 1, 1), 1 / samples)
             self.eps = self.weight.new_full((1, 1, 1), block.norm.eps)
             if slope is not None:
-                self.d_scale, self.d_shift = slope[block.scale].unsqueeze(1), slope[block.shift].unsqueeze(1)
+                self.d_scale, self.d_shift = (
+                    slope[block.scale].unsqueeze(1),
+                    slope[block.shift].unsqueeze(1),
+                )
                 self.d_bias.zero_()
 
     def forward(self, h: Tensor) -> Tensor:
@@ -171,12 +205,18 @@ class Layer:
 class Pass:
     """The cross-entropy of S chains and its gradient by one pass forward and one back.
 
-    ``at`` holds the parameters by name, (S, *shape), and ``slope`` receives their gradients; without it there is no way back.
-    Both are viewed once: who changes the parameters in place may call again, and finds the new gradients where the old
-    ones were. ``samples`` is B.
+    ``at`` holds the parameters by name, (S, *shape), and ``slope`` receives their gradients;
+    without it there is no way back. Both are viewed once: who changes the parameters in place may
+    call again, and finds the new gradients where the old ones were. ``samples`` is B.
     """
 
-    def __init__(self, blocks: tuple[Block, ...], at: dict[str, Tensor], slope: dict[str, Tensor] | None, samples: int):
+    def __init__(
+        self,
+        blocks: tuple[Block, ...],
+        at: dict[str, Tensor],
+        slope: dict[str, Tensor] | None,
+        samples: int,
+    ):
         if samples < 2 and any(block.norm for block in blocks):
             raise ValueError(ONE_SAMPLE)
         weight = at[blocks[0].weight]
@@ -224,17 +264,20 @@ class Pass:
 def logits(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor) -> Tensor:
     """Outputs (S, K, B) of S models, x (S, n), for ``inputs`` (B, ...) that all of them see."""
     forward = Pass(blocks, layout.split(x), None, len(inputs))
-    out = forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)  # (S, B, K) -> (S, K, B)
+    # (S, B, K) -> (S, K, B)
+    out = forward.logits(inputs.expand(len(x), *inputs.shape)).transpose(1, 2)
     return out.masked_fill(forward.overflowed()[:, None, None], torch.nan)
 
 
 @torch.no_grad()
-def value_and_gradient(blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor,
-                       labels: Tensor) -> tuple[Tensor, Tensor]:
+def value_and_gradient(
+    blocks: tuple[Block, ...], layout: Layout, x: Tensor, inputs: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
     """The cross-entropy of S models (S,) and its gradient (S, n).
 
-    ``x`` (S, n). With ``inputs`` (S, B, ...) and ``labels`` (S, B), each model's own, as in training: their mean. With
-    ``inputs`` (B, ...) and ``labels`` (B,) for all models, as in an evaluation: their sum. Both as in `stacked.forward`.
+    ``x`` (S, n). With ``inputs`` (S, B, ...) and ``labels`` (S, B), each model's own, as in
+    training: their mean. With ``inputs`` (B, ...) and ``labels`` (B,) for all models, as in an
+    evaluation: their sum. Both as in `stacked.forward`.
     """
     shared = labels.dim() == 1
     if shared:

@@ -1,7 +1,8 @@
 """The same units on an existing Dask cluster: each a task that gets the points it needs and returns its result.
 
-Workers need the package and the data, no shared folder: what they find travels back, and only this process writes. A worker
-that dies is replaced by another (Dask tries a task again); a unit whose rows are there is not sent.
+Workers need the package and the data, no shared folder: what they find travels back, and only this
+process writes. A worker that dies is replaced by another (Dask tries a task again); a unit whose
+rows are there is not sent.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ def connect(address: str, seconds: float = 30):
     try:
         return Client(address, timeout=seconds)
     except (OSError, ValueError, TimeoutError) as error:
-        raise OSError(f"No Dask scheduler answers at {address}. Start one with `dask scheduler`, or look at the address: "
-                      "tcp://HOST:8786 is its usual form.") from error
+        raise OSError(
+            f"No Dask scheduler answers at {address}. Start one with `dask scheduler`, or look at the address: "
+            "tcp://HOST:8786 is its usual form."
+        ) from error
 
 
 def task(unit: Unit, points: dict, device: str | None) -> tuple[Result, dict]:
@@ -40,8 +43,14 @@ def task(unit: Unit, points: dict, device: str | None) -> tuple[Result, dict]:
     return unit.run(points, None, device), origin(unit, device)
 
 
-def do(units: Iterable[Unit], ledger: Ledger, address: str, *, device: str | None = None,
-       told: Callable[[str], None] = print) -> Outcome:
+def do(
+    units: Iterable[Unit],
+    ledger: Ledger,
+    address: str,
+    *,
+    device: str | None = None,
+    told: Callable[[str], None] = print,
+) -> Outcome:
     """As `run.do`, on the cluster at ``address``. Trainings go first; what needs them is sent when they are back."""
     from dask.distributed import as_completed
 
@@ -60,7 +69,9 @@ def do(units: Iterable[Unit], ledger: Ledger, address: str, *, device: str | Non
                 points = gather(unit, ledger)
                 if points is not None:
                     waiting.remove(unit)
-                    future = client.submit(task, unit, points, device, key=unit.id, retries=RETRIES, pure=False)
+                    future = client.submit(
+                        task, unit, points, device, key=unit.id, retries=RETRIES, pure=False
+                    )
                     sent[future.key] = unit
                     flow.add(future)
 

@@ -24,38 +24,63 @@ def interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         return float(values.mean()), float("nan"), float("nan")
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = (
+        stats.t.ppf((1 + confidence) / 2, len(values) - 1)
+        * values.std(ddof=1)
+        / np.sqrt(len(values))
+    )
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
 def gaps(training: pd.DataFrame) -> pd.DataFrame:
     """Table 2, ours: SB minus LB on the test set, by network and data set, paired by seed, in points.
 
-    Columns: network, dataset, train_size, seeds, SB, LB (mean test accuracy), gap, low, high, paper (Table 2's gap, NaN for
-    other data), standing ("exploratory" below `SEEDS` seeds).
+    Columns: network, dataset, train_size, seeds, SB, LB (mean test accuracy), gap, low, high, paper
+    (Table 2's gap, NaN for other data), standing ("exploratory" below `SEEDS` seeds).
     """
-    plain = training[training.recipe == "as in the paper"].drop_duplicates(["network", "dataset", "train_size", "batch", "seed"])
-    published = paper.table2().query("split == 'test'").pivot(index="network", columns="batch", values="mean")
+    plain = training[training.recipe == "as in the paper"].drop_duplicates(
+        ["network", "dataset", "train_size", "batch", "seed"]
+    )
+    published = (
+        paper.table2()
+        .query("split == 'test'")
+        .pivot(index="network", columns="batch", values="mean")
+    )
     own = paper.table1().set_index("network").dataset
     rows = []
-    for (network, dataset, size), part in plain.groupby(["network", "dataset", "train_size"], dropna=False):
+    for (network, dataset, size), part in plain.groupby(
+        ["network", "dataset", "train_size"], dropna=False
+    ):
         wide = part.pivot(index="seed", columns="batch", values="test_accuracy").dropna()
         if not {"SB", "LB"} <= set(wide.columns) or wide.empty:
             continue
         gap, low, high = interval(wide.SB - wide.LB)
         same = own[network].lower().replace("-", "") == dataset
-        rows.append({"network": network, "dataset": dataset, "train_size": size, "seeds": len(wide), "SB": wide.SB.mean(),
-                     "LB": wide.LB.mean(), "gap": gap, "low": low, "high": high,
-                     "paper": published.SB[network] - published.LB[network] if same else np.nan,
-                     "standing": "claim" if len(wide) >= SEEDS else "exploratory"})
+        rows.append(
+            {
+                "network": network,
+                "dataset": dataset,
+                "train_size": size,
+                "seeds": len(wide),
+                "SB": wide.SB.mean(),
+                "LB": wide.LB.mean(),
+                "gap": gap,
+                "low": low,
+                "high": high,
+                "paper": published.SB[network] - published.LB[network] if same else np.nan,
+                "standing": "claim" if len(wide) >= SEEDS else "exploratory",
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
-    """Tables 3 and 4, ours: how many times as sharp LB is, by network, width and space; the mean of logarithms, paired by seed.
+    """Tables 3 and 4, ours: how many times as sharp LB is, by network, width and space; the mean of
+    logarithms, paired by seed.
 
-    Columns: network, dataset, train_size, epsilon, subspace_dim, estimator, starts, seeds, SB and LB (median phi, percent),
-    ratio, low, high (geometric), paper (the published ratio of means, NaN for other data), standing.
+    Columns: network, dataset, train_size, epsilon, subspace_dim, estimator, starts, seeds, SB and
+    LB (median phi, percent), ratio, low, high (geometric), paper (the published ratio of means, NaN
+    for other data), standing.
     """
     plain = sharpness[(sharpness.recipe == "as in the paper") & (sharpness.point == "end")]
     keys = ["network", "dataset", "train_size", "epsilon", "subspace_dim", "estimator", "starts"]
@@ -69,27 +94,44 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
             continue
         mean, low, high = interval(np.log(wide.LB / wide.SB))
         table = published["full" if pd.isna(at["subspace_dim"]) else "subspace"]
-        its = table[(table.network == at["network"]) & np.isclose(table.epsilon, at["epsilon"])].set_index("batch")["mean"]
+        its = table[
+            (table.network == at["network"]) & np.isclose(table.epsilon, at["epsilon"])
+        ].set_index("batch")["mean"]
         same = own[at["network"]].lower().replace("-", "") == at["dataset"]
-        rows.append({**at, "seeds": len(wide), "SB": wide.SB.median(), "LB": wide.LB.median(), "ratio": np.exp(mean),
-                     "low": np.exp(low), "high": np.exp(high), "paper": its.LB / its.SB if same else np.nan,
-                     "standing": "claim" if len(wide) >= SEEDS else "exploratory"})
+        rows.append(
+            {
+                **at,
+                "seeds": len(wide),
+                "SB": wide.SB.median(),
+                "LB": wide.LB.median(),
+                "ratio": np.exp(mean),
+                "low": np.exp(low),
+                "high": np.exp(high),
+                "paper": its.LB / its.SB if same else np.nan,
+                "standing": "claim" if len(wide) >= SEEDS else "exploratory",
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
     """{"gaps": `gaps`, "ratios": `ratios`} of a results folder.
 
-    Raises ValueError where it holds rows of several codes or editions of one data set, which do not belong in one table.
+    Raises ValueError where it holds rows of several codes or editions of one data set, which do not
+    belong in one table.
     """
     found = Ledger(folder).tables()
     if found["training"].empty:
-        raise ValueError(f"{folder} holds no finished training. Run `labsupport reproduce table2 --out {folder}` first.")
+        raise ValueError(
+            f"{folder} holds no finished training. Run `labsupport reproduce table2 --out {folder}` first."
+        )
     for column, what in (("code", "versions of the code"), ("edition", "editions of the data")):
         for dataset, part in found["training"].groupby("dataset"):
             if part[column].nunique() > 1 and column == "edition":
-                raise ValueError(f"{folder} holds rows of several {what} of {dataset}: {', '.join(sorted(part[column].unique()))}. "
-                                 "They do not belong in one table: compare each folder on its own.")
+                raise ValueError(
+                    f"{folder} holds rows of several {what} of {dataset}: {', '.join(sorted(part[column].unique()))}. "
+                    "They do not belong in one table: compare each folder on its own."
+                )
     found_gaps = gaps(found["training"])
     found_ratios = ratios(found["sharpness"]) if len(found["sharpness"]) else pd.DataFrame()
     return {"gaps": found_gaps, "ratios": found_ratios}
@@ -97,14 +139,48 @@ def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
 
 def markdown(found: dict[str, pd.DataFrame]) -> str:
     """Both tables as Markdown."""
-    parts = ["## The generalization gap (Table 2)", "",
-             "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over seeds.", ""]
-    parts += [_lines(found["gaps"], {"train_size": "all", "gap": "{:+.2f}", "low": "{:+.2f}", "high": "{:+.2f}", "SB": "{:.2f}",
-                                     "LB": "{:.2f}", "paper": "{:+.2f}"})]
-    parts += ["", "## How many times as sharp (Tables 3 and 4)", "",
-              "phi of LB over phi of SB, paired by seed: geometric mean and 95 % interval. Every phi is a lower bound.", ""]
-    parts += [_lines(found["ratios"], {"train_size": "all", "subspace_dim": "full space", "ratio": "{:.1f}", "low": "{:.1f}",
-                                       "high": "{:.1f}", "SB": "{:.3g}", "LB": "{:.3g}", "paper": "{:.1f}"})]
+    parts = [
+        "## The generalization gap (Table 2)",
+        "",
+        "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over seeds.",
+        "",
+    ]
+    parts += [
+        _lines(
+            found["gaps"],
+            {
+                "train_size": "all",
+                "gap": "{:+.2f}",
+                "low": "{:+.2f}",
+                "high": "{:+.2f}",
+                "SB": "{:.2f}",
+                "LB": "{:.2f}",
+                "paper": "{:+.2f}",
+            },
+        )
+    ]
+    parts += [
+        "",
+        "## How many times as sharp (Tables 3 and 4)",
+        "",
+        "phi of LB over phi of SB, paired by seed: geometric mean and 95 % interval. Every phi is a lower bound.",
+        "",
+    ]
+    parts += [
+        _lines(
+            found["ratios"],
+            {
+                "train_size": "all",
+                "subspace_dim": "full space",
+                "ratio": "{:.1f}",
+                "low": "{:.1f}",
+                "high": "{:.1f}",
+                "SB": "{:.3g}",
+                "LB": "{:.3g}",
+                "paper": "{:.1f}",
+            },
+        )
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -118,13 +194,19 @@ def _lines(table: pd.DataFrame, shown: dict[str, str]) -> str:
             return how if "{" not in how else "–"
         return how.format(value) if "{" in how else f"{value:g}"
 
-    rows = [[text(column, value) for column, value in row.items()] for row in table.to_dict("records")]
+    rows = [
+        [text(column, value) for column, value in row.items()] for row in table.to_dict("records")
+    ]
     head = [str(column) for column in table.columns]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
+    return "\n".join(
+        "| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]
+    )
 
 
 def write(folder: Path | str, out: Path | str | None = None) -> Path:
-    """Write ``compare.md``, ``gaps.csv``, ``ratios.csv`` and a figure into ``out``, by default the results' own folder."""
+    """Write ``compare.md``, ``gaps.csv``, ``ratios.csv`` and a figure into ``out``, by default the
+    results' own folder.
+    """
     found, out = tables(folder), Path(out or folder)
     files.write(out / "compare.md", markdown(found))
     for name, table in found.items():
@@ -141,17 +223,33 @@ def figure(found: dict[str, pd.DataFrame], path: Path) -> None:
 
     plots.use_style()
     picture, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for ax, table, value, label in ((left, found["gaps"], "gap", "gap (points)"),
-                                    (right, found["ratios"], "ratio", "phi of LB over phi of SB")):
+    for ax, table, value, label in (
+        (left, found["gaps"], "gap", "gap (points)"),
+        (right, found["ratios"], "ratio", "phi of LB over phi of SB"),
+    ):
         if len(table):
             if value == "ratio":
-                table = table[table.subspace_dim.isna() & (table.epsilon == 1e-3) & (table.estimator == "strong")]
+                table = table[
+                    table.subspace_dim.isna()
+                    & (table.epsilon == 1e-3)
+                    & (table.estimator == "strong")
+                ]
             names = [f"{row.network}\n{row.dataset}" for row in table.itertuples()]
             places = np.arange(len(names))
             middle = table[value].to_numpy()
             reach = np.nan_to_num(np.array([middle - table.low, table.high - middle]))
-            ax.errorbar(places, middle, yerr=reach, fmt="o", color="black", capsize=4, label="ours, 95 % interval")
-            ax.plot(places, table.paper, "s", color=plots.GREY, markerfacecolor="none", label="paper")
+            ax.errorbar(
+                places,
+                middle,
+                yerr=reach,
+                fmt="o",
+                color="black",
+                capsize=4,
+                label="ours, 95 % interval",
+            )
+            ax.plot(
+                places, table.paper, "s", color=plots.GREY, markerfacecolor="none", label="paper"
+            )
             ax.set_xticks(places, names)
             ax.legend()
         ax.set(ylabel=label)

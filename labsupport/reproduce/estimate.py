@@ -36,7 +36,14 @@ class Costs:
             timed = []
             for steps in (1, 1 + STEPS):
                 began = time.perf_counter()
-                training.train(unit.problem, recipe.but(steps=steps), [0], device=self.device, records=0, progress=False)
+                training.train(
+                    unit.problem,
+                    recipe.but(steps=steps),
+                    [0],
+                    device=self.device,
+                    records=0,
+                    progress=False,
+                )
                 timed.append(time.perf_counter() - began)
             self._steps[key] = max(1e-6, (timed[1] - timed[0]) / STEPS)
         return self._steps[key]
@@ -63,7 +70,12 @@ class Costs:
             return steps * unit.recipe.inner_steps * self.step(unit)
         if isinstance(unit, Sharpness):
             factor = SCIPY if unit.method == "paper" else 1
-            return factor * unit.starts * (unit.iterations + 1) * self.evaluation(unit.training.problem)
+            return (
+                factor
+                * unit.starts
+                * (unit.iterations + 1)
+                * self.evaluation(unit.training.problem)
+            )
         return 2 * unit.points * self.evaluation(unit.a.problem) / 3
 
 
@@ -85,16 +97,30 @@ def table(units: Iterable[Unit], done, device: str | None = None) -> pd.DataFram
     for unit in in_order(list(units)):
         kind = {Training: "training", Sharpness: "sharpness", Line: "line"}[type(unit)]
         problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
-        row = rows.setdefault((problem.network, problem.dataset, kind), {"units": 0, "done": 0, "seconds": 0.0, "bytes": 0.0})
+        row = rows.setdefault(
+            (problem.network, problem.dataset, kind),
+            {"units": 0, "done": 0, "seconds": 0.0, "bytes": 0.0},
+        )
         row["units"] += 1
         if done(unit):
             row["done"] += 1
         else:
             row["seconds"] += costs.seconds(unit)
             row["bytes"] = max(row["bytes"], memory(unit))
-    return pd.DataFrame([{"network": network, "dataset": dataset, "work": kind, "units": row["units"], "done": row["done"],
-                          "hours at most": round(row["seconds"] / 3600, 2), "GB": round(row["bytes"] / 1e9, 3)}
-                         for (network, dataset, kind), row in rows.items()])
+    return pd.DataFrame(
+        [
+            {
+                "network": network,
+                "dataset": dataset,
+                "work": kind,
+                "units": row["units"],
+                "done": row["done"],
+                "hours at most": round(row["seconds"] / 3600, 2),
+                "GB": round(row["bytes"] / 1e9, 3),
+            }
+            for (network, dataset, kind), row in rows.items()
+        ]
+    )
 
 
 def device_line(device: str | None = None) -> str:

@@ -1,7 +1,8 @@
 """The folder in which results are kept: a file of rows per finished unit, and the points that other units need.
 
-A file is there whole or not at all, and carries a digest of its content: one that was damaged is said, put aside, and its unit
-is done again. So a run may be stopped, killed or moved to another machine (a folder on Drive, say) at any moment.
+A file is there whole or not at all, and carries a digest of its content: one that was damaged is
+said, put aside, and its unit is done again. So a run may be stopped, killed or moved to another
+machine (a folder on Drive, say) at any moment.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ class Ledger:
             files.write(self.folder / "rows" / ".can-be-written", "")
             (self.folder / "rows" / ".can-be-written").unlink()
         except OSError as error:
-            raise OSError(error.errno, f"Results cannot be kept in {self.folder}: {files.why(error)}. "
-                                       "Name another folder with --out.") from error
+            raise OSError(
+                error.errno,
+                f"Results cannot be kept in {self.folder}: {files.why(error)}. "
+                "Name another folder with --out.",
+            ) from error
 
     def _rows(self, name: str) -> Path:
         return self.folder / "rows" / f"{name}.json"
@@ -63,9 +67,17 @@ class Ledger:
             np.savez(held, **result.points)
             digest = hashlib.sha256(held.getvalue()).hexdigest()
             files.write(self._points(unit.id), held.getvalue())
-        body = {"unit": unit.id, "rows": result.rows, "history": result.history, "points_sha256": digest,
-                "provenance": provenance}
-        files.write(self._rows(unit.id), json.dumps({"sha256": _digest(body), **body}, indent=1, allow_nan=True) + "\n")
+        body = {
+            "unit": unit.id,
+            "rows": result.rows,
+            "history": result.history,
+            "points_sha256": digest,
+            "provenance": provenance,
+        }
+        files.write(
+            self._rows(unit.id),
+            json.dumps({"sha256": _digest(body), **body}, indent=1, allow_nan=True) + "\n",
+        )
 
     def read(self, name: str) -> dict | None:
         """What is known of a unit: rows, history, provenance; None where there is nothing, or nothing whole."""
@@ -104,8 +116,10 @@ class Ledger:
         aside = self.folder / "damaged" / path.name
         aside.parent.mkdir(parents=True, exist_ok=True)
         path.replace(aside)
-        warnings.warn(f"{path.name} is damaged ({why}): it was put aside in {aside.parent}, and its unit is done again.",
-                      stacklevel=3)
+        warnings.warn(
+            f"{path.name} is damaged ({why}): it was put aside in {aside.parent}, and its unit is done again.",
+            stacklevel=3,
+        )
 
     def bodies(self) -> Iterator[dict]:
         """All that is kept, in the order of names."""
@@ -115,11 +129,16 @@ class Ledger:
                 yield body
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """{training, sharpness, line, history: one tidy table of all rows of that kind}, with commit and code beside each row."""
+        """{training, sharpness, line, history: one tidy table of all rows of that kind}, with
+        commit and code beside each row.
+        """
         rows: dict[str, list[dict]] = {"training": [], "sharpness": [], "line": [], "history": []}
         for body in self.bodies():
             kind = body["unit"].split("-")[0]
-            origin = {key: body["provenance"].get(key) for key in ("commit", "code", "machine", "torch", "edition", "scale_of")}
+            origin = {
+                key: body["provenance"].get(key)
+                for key in ("commit", "code", "machine", "torch", "edition", "scale_of")
+            }
             rows["line" if kind == "curve" else kind] += [{**row, **origin} for row in body["rows"]]
             rows["history"] += body["history"]
         return {kind: pd.DataFrame(found) for kind, found in rows.items()}

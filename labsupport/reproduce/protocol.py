@@ -1,7 +1,8 @@
 """Who is trained on what, and how: the protocol of Keskar et al. 2017, section 2 and appendix B, at three scales.
 
-Adam at its default rate, no weight decay, no schedule; small batches of 256 (512 for F2), large ones of a tenth of the data;
-both from the same starting points. The paper stops "when the loss stops improving"; here that is `STOP`.
+Adam at its default rate, no weight decay, no schedule; small batches of 256 (512 for F2), large
+ones of a tenth of the data; both from the same starting points. The paper stops "when the loss
+stops improving"; here that is `STOP`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from labsupport.recipe import Recipe
 
 SCALES = ("paper", "reduced", "smoke")
 #: {network: the data it learns here}. The paper's F2 learns TIMIT, which needs a license.
-DATA = {"F1": "mnist", "F2": "fsdd", "C1": "cifar10", "C2": "cifar10", "C3": "cifar100", "C4": "cifar100"}
+DATA = {
+    "F1": "mnist",
+    "F2": "fsdd",
+    "C1": "cifar10",
+    "C2": "cifar10",
+    "C3": "cifar100",
+    "C4": "cifar100",
+}
 #: Other data that a network may be asked to learn, as NETWORK/DATA.
 ALSO = {"F1": ("fashion_mnist",), "F2": ("timit",)}
 #: "The loss stops improving": in ten epochs the mean loss of the batches has not fallen one percent below its best.
@@ -46,11 +54,15 @@ def named(wish: str) -> tuple[str, str]:
     choose("network of the paper", network, DATA)
     if not dataset:
         return network, DATA[network]
-    return network, choose(f"data set of {network}", dataset, (DATA[network], *ALSO.get(network, ())))
+    return network, choose(
+        f"data set of {network}", dataset, (DATA[network], *ALSO.get(network, ()))
+    )
 
 
 def problem(wish: str, scale: str) -> Problem:
-    """The problem at a scale: all training samples, 10,000 of them (20,000 frames of speech), or a hundred and sixty."""
+    """The problem at a scale: all training samples, 10,000 of them (20,000 frames of speech), or a
+    hundred and sixty.
+    """
     choose("scale", scale, SCALES)
     network, dataset = named(wish)
     cut = {"paper": None, "reduced": 20_000 if network == "F2" else 10_000, "smoke": 160}
@@ -80,4 +92,7 @@ def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
 def arms(wish: str, scale: str) -> dict[str, Arm]:
     """{"SB": Arm, "LB": Arm} of a network at a scale."""
     its = problem(wish, scale)
-    return {batch: Arm(its, batch, recipe(size, batch, scale)) for batch, size in sizes(wish, scale).items()}
+    return {
+        batch: Arm(its, batch, recipe(size, batch, scale))
+        for batch, size in sizes(wish, scale).items()
+    }

@@ -20,13 +20,25 @@ from labsupport.reproduce.units import Points, Result, Training, Unit, in_order
 from labsupport.settings import environment
 
 #: The modules whose code a row depends on.
-MEASURING = ("data", "networks", "objective", "engine", "recipe", "remedies", "training", "sharpness", "subspace", "landscape")
+MEASURING = (
+    "data",
+    "networks",
+    "objective",
+    "engine",
+    "recipe",
+    "remedies",
+    "training",
+    "sharpness",
+    "subspace",
+    "landscape",
+)
 
 
 @dataclass
 class Outcome:
-    """What became of the units: how many were ``done`` now, ``known`` before, left to another process (``elsewhere``), and
-    ``failed``: {unit's name: why}."""
+    """What became of the units: how many were ``done`` now, ``known`` before, left to another
+    process (``elsewhere``), and ``failed``: {unit's name: why}.
+    """
 
     done: int = 0
     known: int = 0
@@ -45,8 +57,14 @@ def code() -> str:
 def origin(unit: Unit, device: str | None = None) -> dict:
     """Where a row comes from: commit, code, machine, versions, device, and the edition of the data."""
     problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
-    return provenance.here(code=code(), device=devices.pick(device).type, edition=problem.load("cpu").edition,
-                           processes=environment.said(["OMP_NUM_THREADS"]).get("OMP_NUM_THREADS", str(torch.get_num_threads())))
+    return provenance.here(
+        code=code(),
+        device=devices.pick(device).type,
+        edition=problem.load("cpu").edition,
+        processes=environment.said(["OMP_NUM_THREADS"]).get(
+            "OMP_NUM_THREADS", str(torch.get_num_threads())
+        ),
+    )
 
 
 def gather(unit: Unit, ledger: Ledger) -> Points | None:
@@ -55,8 +73,15 @@ def gather(unit: Unit, ledger: Ledger) -> Points | None:
     return None if any(points is None for points in found.values()) else found
 
 
-def do(units: Iterable[Unit], ledger: Ledger, *, device: str | None = None, told: Callable[[str], None] = print) -> Outcome:
-    """Do what is not done yet, what is needed first. Another process that does the same on the same folder is not waited for.
+def do(
+    units: Iterable[Unit],
+    ledger: Ledger,
+    *,
+    device: str | None = None,
+    told: Callable[[str], None] = print,
+) -> Outcome:
+    """Do what is not done yet, what is needed first. Another process that does the same on the same
+    folder is not waited for.
 
     A unit whose data are not to be had, or that fails, is said and passed over; those that need it are too.
     """
@@ -91,7 +116,9 @@ def _mine(path: Path) -> Iterator[bool]:
             locks.release(held, path)
 
 
-def _one(unit: Unit, ledger: Ledger, device: str | None, told: Callable[[str], None], outcome: Outcome) -> None:
+def _one(
+    unit: Unit, ledger: Ledger, device: str | None, told: Callable[[str], None], outcome: Outcome
+) -> None:
     points = gather(unit, ledger)
     if points is None:
         outcome.failed[unit.id] = "what it needs is not there"
@@ -112,8 +139,10 @@ def _attempt(unit: Unit, points: Points, ledger: Ledger, device: str | None) -> 
     try:
         return unit.run(points, ledger.scratch(unit), device)
     except torch.cuda.OutOfMemoryError as error:
-        raise RuntimeError(f"The GPU has too little memory for {unit.id}. A batch is part of what is measured and is not cut "
-                           "behind your back: use a GPU with more memory, --device cpu, or --scale reduced.") from error
+        raise RuntimeError(
+            f"The GPU has too little memory for {unit.id}. A batch is part of what is measured and is not cut "
+            "behind your back: use a GPU with more memory, --device cpu, or --scale reduced."
+        ) from error
 
 
 def _brief(result: Result) -> str:
@@ -121,6 +150,8 @@ def _brief(result: Result) -> str:
     if "sharpness" in row:
         return f"phi {row['sharpness']:.3g} % at loss {row['loss']:.3g}, {row['seconds']:.0f} s"
     if "test_accuracy" in row:
-        return (f"test {row['test_accuracy']:.2f} %, training loss {row['train_loss']:.2g}, {row['epochs']} epochs, "
-                f"{row['seconds']:.0f} s")
+        return (
+            f"test {row['test_accuracy']:.2f} %, training loss {row['train_loss']:.2g}, {row['epochs']} epochs, "
+            f"{row['seconds']:.0f} s"
+        )
     return f"{len(result.rows)} rows"

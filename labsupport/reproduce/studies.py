@@ -13,17 +13,28 @@ SUBSPACE_DIM = 100
 #: Epochs at which Figure 6 measures sharpness along training, and from which Figure 5 starts large batches.
 ALONG = {"paper": (1, 2, 4, 8, 16, 32, 64), "reduced": (1, 2, 4, 8, 16, 32), "smoke": (1,)}
 #: Batch sizes of Figure 4, as parts of the training set.
-PARTS = {"paper": (1 / 500, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 10), "reduced": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
-         "smoke": (1 / 8, 1 / 2)}
+PARTS = {
+    "paper": (1 / 500, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 10),
+    "reduced": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
+    "smoke": (1 / 8, 1 / 2),
+}
 #: Networks that the paper's figures show.
-SHOWN = {"figure2": ("F2", "C1"), "figure4": ("F2", "C1"), "figure5": ("F2", "C1"), "figure6": ("F2", "C1")}
+SHOWN = {
+    "figure2": ("F2", "C1"),
+    "figure4": ("F2", "C1"),
+    "figure5": ("F2", "C1"),
+    "figure6": ("F2", "C1"),
+}
 #: Up to this many parameters the paper's own estimator, SciPy in float64, is run beside ours.
 WITH_SCIPY = ("F1", "F2")
 
 
 def _pairs(wish: str, scale: str, seeds: int, keep: tuple[int, ...] = ()) -> list[Training]:
-    return [Training(arm.problem, batch, arm.recipe, seed, keep=keep)
-            for seed in range(seeds) for batch, arm in protocol.arms(wish, scale).items()]
+    return [
+        Training(arm.problem, batch, arm.recipe, seed, keep=keep)
+        for seed in range(seeds)
+        for batch, arm in protocol.arms(wish, scale).items()
+    ]
 
 
 def table2(wish: str, scale: str, seeds: int) -> list[Unit]:
@@ -43,8 +54,11 @@ def table3(wish: str, scale: str, seeds: int) -> list[Unit]:
 
 def table4(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Sharpness in a random subspace of 100 dimensions, at both widths."""
-    return [Sharpness(run, epsilon=epsilon, subspace_dim=SUBSPACE_DIM)
-            for run in _pairs(wish, scale, seeds) for epsilon in EPSILONS]
+    return [
+        Sharpness(run, epsilon=epsilon, subspace_dim=SUBSPACE_DIM)
+        for run in _pairs(wish, scale, seeds)
+        for epsilon in EPSILONS
+    ]
 
 
 def figure2(wish: str, scale: str, seeds: int) -> list[Unit]:
@@ -66,7 +80,10 @@ def figure4(wish: str, scale: str, seeds: int) -> list[Unit]:
         size = max(2, round(total * part))
         batch = "LB" if part >= 0.1 else "SB"
         recipe = protocol.recipe(size, batch, scale)
-        units += [Sharpness(Training(problem, batch, recipe, seed, name=f"batch of {size}")) for seed in range(seeds)]
+        units += [
+            Sharpness(Training(problem, batch, recipe, seed, name=f"batch of {size}"))
+            for seed in range(seeds)
+        ]
     return units
 
 
@@ -76,7 +93,14 @@ def figure5(wish: str, scale: str, seeds: int) -> list[Unit]:
     large = protocol.arms(wish, scale)["LB"].recipe
     for small in (run for run in _pairs(wish, scale, seeds, keep) if run.batch == "SB"):
         for epoch in keep:
-            warm = Training(small.problem, "LB", large, small.seed, f"from SB epoch {epoch}", start=(small, f"epoch {epoch}"))
+            warm = Training(
+                small.problem,
+                "LB",
+                large,
+                small.seed,
+                f"from SB epoch {epoch}",
+                start=(small, f"epoch {epoch}"),
+            )
             units += [Sharpness(warm, epsilon=epsilon) for epsilon in EPSILONS]
     return units
 
@@ -84,7 +108,11 @@ def figure5(wish: str, scale: str, seeds: int) -> list[Unit]:
 def figure6(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Sharpness along training."""
     keep = ALONG[scale]
-    return [Sharpness(run, f"epoch {epoch}") for run in _pairs(wish, scale, seeds, keep) for epoch in keep]
+    return [
+        Sharpness(run, f"epoch {epoch}")
+        for run in _pairs(wish, scale, seeds, keep)
+        for epoch in keep
+    ]
 
 
 def figure7(wish: str, scale: str, seeds: int) -> list[Unit]:
@@ -98,17 +126,36 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
     sizes, problem = protocol.sizes(wish, scale), protocol.problem(wish, scale)
     ways = {"conservative": ("LB", {"proximal": 1e-3, "inner_steps": 3})}
     if problem.network.startswith("C"):
-        ways |= {"augmented SB": ("SB", {"augment": "images"}), "augmented": ("LB", {"augment": "images"})}
+        ways |= {
+            "augmented SB": ("SB", {"augment": "images"}),
+            "augmented": ("LB", {"augment": "images"}),
+        }
     for name, (batch, changes) in ways.items():
         recipe = protocol.recipe(sizes[batch], batch, scale, **changes)
-        runs = [Training(problem, batch, recipe, seed, name=name.removesuffix(" SB")) for seed in range(seeds)]
-        units += [Sharpness(run, epsilon=epsilon) for run in runs for epsilon in EPSILONS] if batch == "LB" else runs
+        runs = [
+            Training(problem, batch, recipe, seed, name=name.removesuffix(" SB"))
+            for seed in range(seeds)
+        ]
+        units += (
+            [Sharpness(run, epsilon=epsilon) for run in runs for epsilon in EPSILONS]
+            if batch == "LB"
+            else runs
+        )
     return units
 
 
 STUDIES: dict[str, Callable[[str, str, int], list[Unit]]] = {
-    "table2": table2, "table3": table3, "table4": table4, "figure2": figure2, "figure3": figure3, "figure4": figure4,
-    "figure5": figure5, "figure6": figure6, "figure7": figure7, "appendix-e": appendix_e}
+    "table2": table2,
+    "table3": table3,
+    "table4": table4,
+    "figure2": figure2,
+    "figure3": figure3,
+    "figure4": figure4,
+    "figure5": figure5,
+    "figure6": figure6,
+    "figure7": figure7,
+    "appendix-e": appendix_e,
+}
 
 
 def units(study: str, networks: list[str], scale: str, seeds: int) -> list[Unit]:
@@ -118,8 +165,13 @@ def units(study: str, networks: list[str], scale: str, seeds: int) -> list[Unit]
     """
     choose("study", study, (*STUDIES, "all"))
     names = list(STUDIES) if study == "all" else [study]
-    return [unit for name in names for wish in networks if _shows(name, wish)
-            for unit in STUDIES[name](wish, scale, seeds)]
+    return [
+        unit
+        for name in names
+        for wish in networks
+        if _shows(name, wish)
+        for unit in STUDIES[name](wish, scale, seeds)
+    ]
 
 
 def _shows(study: str, wish: str) -> bool:

@@ -1,7 +1,8 @@
-"""Pieces of work: one training, one sharpness, one line. Each is a value that says what it needs and knows how to be done.
+"""Pieces of work: one training, one sharpness, one line. Each is a value that says what it needs
+and knows how to be done.
 
-A unit does not know where results are kept; `run` hands it the points that it needs and stores what it returns. So the same
-unit runs here, in another process, or on a cluster.
+A unit does not know where results are kept; `run` hands it the points that it needs and stores what
+it returns. So the same unit runs here, in another process, or on a cluster.
 """
 
 from __future__ import annotations
@@ -54,8 +55,14 @@ class Training:
 
     @property
     def id(self) -> str:
-        what = _digest(self.problem.network, self.problem.dataset, self.problem.train_size, self.recipe, self.keep,
-                       self.start and (self.start[0].id, self.start[1]))
+        what = _digest(
+            self.problem.network,
+            self.problem.dataset,
+            self.problem.train_size,
+            self.recipe,
+            self.keep,
+            self.start and (self.start[0].id, self.start[1]),
+        )
         return f"training-{self.problem.network}-{self.problem.dataset}-{self.batch}-seed{self.seed}-{what}"
 
     @property
@@ -65,9 +72,15 @@ class Training:
     @property
     def columns(self) -> dict:
         """The columns that name a row, in every table of ours."""
-        return {"network": self.problem.network, "dataset": self.problem.dataset,
-                "train_size": self.problem.train_size, "batch": self.batch, "recipe": self.name, "seed": self.seed,
-                "batch_size": self.recipe.batch_size}
+        return {
+            "network": self.problem.network,
+            "dataset": self.problem.dataset,
+            "train_size": self.problem.train_size,
+            "batch": self.batch,
+            "recipe": self.name,
+            "seed": self.seed,
+            "batch_size": self.recipe.batch_size,
+        }
 
     def run(self, points: Points, scratch: Path | None = None, device: str | None = None) -> Result:
         """Train; the points are ``end``, ``start`` and ``epoch K`` for each K of ``keep``.
@@ -77,13 +90,35 @@ class Training:
         x0 = None
         if self.start:
             x0 = torch.from_numpy(points[self.start[0].id][self.start[1]])
-        runs = training.train(self.problem, self.recipe, [self.seed], device=device, x0=x0, checkpoints=self.keep,
-                              progress=False, resume=None if scratch is None else str(scratch))
+        runs = training.train(
+            self.problem,
+            self.recipe,
+            [self.seed],
+            device=device,
+            x0=x0,
+            checkpoints=self.keep,
+            progress=False,
+            resume=None if scratch is None else str(scratch),
+        )
         last = runs.final.iloc[0]
-        row = {**self.columns, "precision": runs.precision, "epochs": int(last.epoch), "updates": int(last.steps), "seconds": round(runs.seconds, 1),
-               **{name: float(last[name]) for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")}}
-        found = {"start": runs.x0[0], "end": runs.x[0]} | {f"epoch {k}": x[0] for k, x in runs.checkpoints.items()}
-        history = [{**self.columns, **line} for line in runs.history.drop(columns="seed").to_dict("records")]
+        row = {
+            **self.columns,
+            "precision": runs.precision,
+            "epochs": int(last.epoch),
+            "updates": int(last.steps),
+            "seconds": round(runs.seconds, 1),
+            **{
+                name: float(last[name])
+                for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+            },
+        }
+        found = {"start": runs.x0[0], "end": runs.x[0]} | {
+            f"epoch {k}": x[0] for k, x in runs.checkpoints.items()
+        }
+        history = [
+            {**self.columns, **line}
+            for line in runs.history.drop(columns="seed").to_dict("records")
+        ]
         return Result([row], {name: x.cpu().numpy() for name, x in found.items()}, history)
 
 
@@ -101,7 +136,15 @@ class Sharpness:
 
     @property
     def id(self) -> str:
-        what = _digest(self.training.id, self.point, self.epsilon, self.subspace_dim, self.method, self.starts, self.iterations)
+        what = _digest(
+            self.training.id,
+            self.point,
+            self.epsilon,
+            self.subspace_dim,
+            self.method,
+            self.starts,
+            self.iterations,
+        )
         space = f"p{self.subspace_dim}" if self.subspace_dim else "full"
         return f"sharpness-{self.training.id.removeprefix('training-')}-{space}-{self.epsilon:g}-{self.method}-{what}"
 
@@ -114,12 +157,32 @@ class Sharpness:
         x = torch.from_numpy(points[self.training.id][self.point])
         f = self.training.problem.objective(device=device)
         began = time.perf_counter()
-        found = sharpness(f, x, epsilon=self.epsilon, subspace_dim=self.subspace_dim, method=self.method, starts=self.starts,
-                          iterations=self.iterations, seed=self.training.seed)
-        return Result([{**self.training.columns, "point": self.point, "epsilon": self.epsilon,
-                        "subspace_dim": self.subspace_dim, "estimator": self.method, "starts": self.starts,
-                        "sharpness": float(found.value[0]), "loss": float(found.f_x[0]),
-                        "evaluations": int(found.evaluations[0]), "seconds": round(time.perf_counter() - began, 1)}])
+        found = sharpness(
+            f,
+            x,
+            epsilon=self.epsilon,
+            subspace_dim=self.subspace_dim,
+            method=self.method,
+            starts=self.starts,
+            iterations=self.iterations,
+            seed=self.training.seed,
+        )
+        return Result(
+            [
+                {
+                    **self.training.columns,
+                    "point": self.point,
+                    "epsilon": self.epsilon,
+                    "subspace_dim": self.subspace_dim,
+                    "estimator": self.method,
+                    "starts": self.starts,
+                    "sharpness": float(found.value[0]),
+                    "loss": float(found.f_x[0]),
+                    "evaluations": int(found.evaluations[0]),
+                    "seconds": round(time.perf_counter() - began, 1),
+                }
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -133,7 +196,8 @@ class Line:
 
     @property
     def id(self) -> str:
-        return f"{self.path}-{self.a.problem.network}-{self.a.problem.dataset}-{_digest(self.a.id, self.b.id, self.points)}"
+        what = f"{self.path}-{self.a.problem.network}-{self.a.problem.dataset}"
+        return f"{what}-{_digest(self.a.id, self.b.id, self.points)}"
 
     @property
     def needs(self) -> tuple[Training, ...]:
@@ -147,8 +211,18 @@ class Line:
         for split in ("train", "test"):
             f = self.a.problem.objective(split, device=device)
             table = walk(f, *(x.to(f.device) for x in ends), np.linspace(-1, 2, self.points))
-            rows += [{**self.a.columns, "batch": "SB to LB", "path": self.path, "split": split, "alpha": float(line.alpha),
-                      "loss": float(line.loss), "accuracy": float(line.accuracy)} for line in table.itertuples()]
+            rows += [
+                {
+                    **self.a.columns,
+                    "batch": "SB to LB",
+                    "path": self.path,
+                    "split": split,
+                    "alpha": float(line.alpha),
+                    "loss": float(line.loss),
+                    "accuracy": float(line.accuracy),
+                }
+                for line in table.itertuples()
+            ]
         return Result(rows)
 
 

@@ -61,7 +61,8 @@ def encode(value, depth: int = 0):
     """
     kind = type(
         value
-    )  # a subclass may lie about what it is: it is sent as what it inherits, by torch's or numpy's own hand
+        # a subclass may lie about what it is: it is sent as what it inherits, by torch's or numpy's own hand
+    )
     if depth > DEPTH:
         return {"other": "too deep"}
     if value is None or kind in (bool, str):

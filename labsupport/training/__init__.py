@@ -30,7 +30,6 @@ from labsupport.objective import Objective, flatten
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import environment
-from labsupport.training import precision
 from labsupport.training.loop import Loop, epochs_of
 from labsupport.training.resume import Saved
 from labsupport.training.runs import HISTORY, History, Runs
@@ -51,16 +50,22 @@ def seed_numbers(seeds: int | Iterable[int]) -> tuple[int, ...]:
     if isinstance(seeds, Iterable) and not isinstance(seeds, str) and getattr(seeds, "ndim", 1):
         found = tuple(arguments.seed("A seed", one) for one in seeds)
     else:
-        found = tuple(range(arguments.whole_number("seeds", seeds, least=0, most=100_000, hint=hint)))
+        found = tuple(
+            range(arguments.whole_number("seeds", seeds, least=0, most=100_000, hint=hint))
+        )
     if not found:
         raise ValueError(f"There are no seeds. {hint}")
     twice = sorted({one for one in found if found.count(one) > 1})
     if twice:
-        raise ValueError(f"Seed {twice[0]} is given twice, and would be the same run twice. Give different seeds.")
+        raise ValueError(
+            f"Seed {twice[0]} is given twice, and would be the same run twice. Give different seeds."
+        )
     return found
 
 
-def start(network: str | nn.Module, seeds: Sequence[int], *, num_classes: int | None = None) -> Tensor:
+def start(
+    network: str | nn.Module, seeds: Sequence[int], *, num_classes: int | None = None
+) -> Tensor:
     """Initial points (S, n), float32 on the CPU: PyTorch's uniform defaults, one draw per seed, torch's own generator
     left as it was.
 
@@ -88,8 +93,11 @@ def _as_before(function):
     @functools.wraps(function)
     def either(problem, *rest, **named):
         if not isinstance(problem, Problem) and (len(rest) > 1 or "dataset" in named):
-            warnings.warn("train(network, dataset, recipe, ...) is now train(Problem(network, dataset), recipe, ...).",
-                          DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                "train(network, dataset, recipe, ...) is now train(Problem(network, dataset), recipe, ...).",
+                DeprecationWarning,
+                stacklevel=2,
+            )
             dataset, *rest = [named.pop("dataset")] + list(rest) if "dataset" in named else rest
             problem = Problem(problem, dataset)
         return function(problem, *rest, **named)
@@ -98,9 +106,18 @@ def _as_before(function):
 
 
 @_as_before
-def train(problem: Problem, recipe: Recipe, seeds: int | Sequence[int] = 5, *, device: str | torch.device | None = None,
-          x0: Tensor | str | None = None, checkpoints: Iterable[int] | None = None, records: int | Sequence[int] = 40,
-          progress: bool = True, resume: str | None = None) -> Runs:
+def train(
+    problem: Problem,
+    recipe: Recipe,
+    seeds: int | Sequence[int] = 5,
+    *,
+    device: str | torch.device | None = None,
+    x0: Tensor | str | None = None,
+    checkpoints: Iterable[int] | None = None,
+    records: int | Sequence[int] = 40,
+    progress: bool = True,
+    resume: str | None = None,
+) -> Runs:
     """Train the problem's network from several seeds, all on one device, in float32.
 
     Parameters that require no gradient stay as they are and are no part of x.
@@ -130,9 +147,13 @@ def train(problem: Problem, recipe: Recipe, seeds: int | Sequence[int] = 5, *, d
         The loss stopped being a number; the message names recipe, epoch and seed.
     """
     if not isinstance(problem, Problem):
-        raise TypeError(f"problem is {arguments.shown(problem)}; a Problem is needed, such as Problem('F0', 'mnist1d').")
+        raise TypeError(
+            f"problem is {arguments.shown(problem)}; a Problem is needed, such as Problem('F0', 'mnist1d')."
+        )
     if not isinstance(recipe, Recipe):
-        raise TypeError(f"recipe is {arguments.shown(recipe)}; a Recipe is needed, such as Recipe(32, epochs=80).")
+        raise TypeError(
+            f"recipe is {arguments.shown(recipe)}; a Recipe is needed, such as Recipe(32, epochs=80)."
+        )
     seeds = seed_numbers(seeds)
     dataset = problem.load(device)
     _check(recipe, dataset)
@@ -142,13 +163,27 @@ def train(problem: Problem, recipe: Recipe, seeds: int | Sequence[int] = 5, *, d
     on_train = Objective(module, _float32(dataset.x_train), dataset.y_train)
     on_test = Objective(module, _float32(dataset.x_test), dataset.y_test)
     first = _first(problem.network, module, x0, seeds, dataset, on_train.n)
-    saved = None if resume is None else Saved(resume, _about(problem, recipe, seeds, first, keep, noted))
+    saved = (
+        None
+        if resume is None
+        else Saved(resume, _about(problem, recipe, seeds, first, keep, noted))
+    )
     loop = Loop(History(on_train, on_test), recipe, seeds, first, keep, noted)
     began = time.perf_counter()
     with threads.threads_for(on_train.n):
         loop.run(progress and show_progress(), saved)
     used = str(loop.stepper.precision).removeprefix("torch.")
-    return Runs(problem, recipe, seeds, first, loop.x, loop.history.table(), loop.kept, time.perf_counter() - began, used)
+    return Runs(
+        problem,
+        recipe,
+        seeds,
+        first,
+        loop.x,
+        loop.history.table(),
+        loop.kept,
+        time.perf_counter() - began,
+        used,
+    )
 
 
 def show_progress() -> bool:
@@ -166,42 +201,61 @@ def _check(recipe: Recipe, dataset: Dataset) -> None:
     """Whether this recipe fits these data."""
     total = len(dataset.y_train)
     if recipe.largest_batch > total:
-        raise ValueError(f"The batch of {recipe.largest_batch} is larger than the data: {dataset.name} has {total} training "
-                         "samples here.")
+        raise ValueError(
+            f"The batch of {recipe.largest_batch} is larger than the data: {dataset.name} has {total} training "
+            "samples here."
+        )
     if recipe.augment and remedies.DIMENSIONS[recipe.augment] != dataset.x_train.dim() - 1:
-        raise ValueError(f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
-                         f"{tuple(dataset.x_train.shape[1:])}.")
+        raise ValueError(
+            f"The augmentation {recipe.augment!r} is not for {dataset.name}, whose samples have shape "
+            f"{tuple(dataset.x_train.shape[1:])}."
+        )
 
 
 def _epochs(what: str, given, last: int) -> set[int]:
     """Epochs from 0 to ``last``, each once."""
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(f"{what} is {arguments.shown(given)}; a list of epochs is needed, such as [0, {last}].")
+        raise TypeError(
+            f"{what} is {arguments.shown(given)}; a list of epochs is needed, such as [0, {last}]."
+        )
     hint = f"This recipe has {last} epochs; 0 is the start."
-    return {arguments.whole_number(f"An epoch of {what}", epoch, least=0, most=last, hint=hint) for epoch in given}
+    return {
+        arguments.whole_number(f"An epoch of {what}", epoch, least=0, most=last, hint=hint)
+        for epoch in given
+    }
 
 
 def _noted(records, epochs: int) -> frozenset[int] | range:
     """The epochs to record; empty: no history at all."""
-    if isinstance(records, Iterable) and not isinstance(records, str) and getattr(records, "ndim", 1):
+    if (
+        isinstance(records, Iterable)
+        and not isinstance(records, str)
+        and getattr(records, "ndim", 1)
+    ):
         return frozenset(_epochs("records", records, epochs))
     hint = "0 keeps no history; a list names the epochs to record."
     count = arguments.whole_number("records", records, least=0, hint=hint)
     return range(0, epochs + 1, max(1, math.ceil(epochs / count))) if count else range(0)
 
 
-def _first(network, module: nn.Module, x0, seeds: tuple[int, ...], dataset: Dataset, n: int) -> Tensor:
+def _first(
+    network, module: nn.Module, x0, seeds: tuple[int, ...], dataset: Dataset, n: int
+) -> Tensor:
     """The points to start from, (S, n), a copy on the data's device."""
     if x0 is None:
         x0 = start(network, seeds, num_classes=dataset.num_classes)
     elif isinstance(x0, str):
         if x0 != OWN or isinstance(network, str):
-            raise ValueError(f"x0 is {x0!r}; a tensor is possible, or {OWN!r} where the problem's network is a module, "
-                             "whose weights are then the start.")
+            raise ValueError(
+                f"x0 is {x0!r}; a tensor is possible, or {OWN!r} where the problem's network is a module, "
+                "whose weights are then the start."
+            )
         x0 = flatten(module)
     first = check_points(x0, n, what="x0").detach().to(dataset.device, torch.float32)
     if len(first) not in (1, len(seeds)):
-        raise ValueError(f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point.")
+        raise ValueError(
+            f"x0 has {len(first)} rows and there are {len(seeds)} seeds; give as many, or a single point."
+        )
     return first.expand(len(seeds), -1).clone()
 
 
@@ -214,6 +268,16 @@ def _about(problem: Problem, recipe: Recipe, seeds, first: Tensor, keep, noted) 
     """What a saved state belongs to."""
     network = problem.network if isinstance(problem.network, str) else repr(problem.network)
     data_set = repr(problem.load("cpu").key)
-    checksum = float(first.double().cpu().mul(torch.from_numpy(np.cos(np.arange(first.shape[1])))).sum())
-    return {"network": network, "data": data_set, "recipe": repr(recipe), "seeds": list(seeds), "start": checksum,
-            "checkpoints": sorted(keep), "records": sorted(noted), "torch": torch.__version__}
+    checksum = float(
+        first.double().cpu().mul(torch.from_numpy(np.cos(np.arange(first.shape[1])))).sum()
+    )
+    return {
+        "network": network,
+        "data": data_set,
+        "recipe": repr(recipe),
+        "seeds": list(seeds),
+        "start": checksum,
+        "checkpoints": sorted(keep),
+        "records": sorted(noted),
+        "torch": torch.__version__,
+    }

@@ -25,8 +25,15 @@ class Loop:
     ``history`` receives a row a seed at the epochs ``noted``, ``kept`` the points at the epochs ``keep``.
     """
 
-    def __init__(self, history: History, recipe: Recipe, seeds: tuple[int, ...], x0: Tensor, keep: set[int],
-                 noted: Collection[int]):
+    def __init__(
+        self,
+        history: History,
+        recipe: Recipe,
+        seeds: tuple[int, ...],
+        x0: Tensor,
+        keep: set[int],
+        noted: Collection[int],
+    ):
         self.history, self.recipe, self.seeds = history, recipe, seeds
         self.keep, self.noted = keep, noted
         self.x, self.epoch, self.going = x0.clone(), 0, list(range(len(seeds)))
@@ -42,7 +49,12 @@ class Loop:
         elif self.noted:
             self.record()
         written = time.monotonic()
-        bar = tqdm(range(self.epoch + 1, self.epochs + 1), disable=None if progress else True, leave=False, unit="epoch")
+        bar = tqdm(
+            range(self.epoch + 1, self.epochs + 1),
+            disable=None if progress else True,
+            leave=False,
+            unit="epoch",
+        )
         for _ in bar:
             if not self.going or self.stepper.done == self.recipe.steps:
                 break
@@ -64,7 +76,9 @@ class Loop:
         self.complain(mean)
         last = self.epoch == self.epochs or self.stepper.done == r.steps
         stops = torch.zeros_like(mean, dtype=torch.bool) if last else self.stops(mean)
-        if self.noted and (last or stops.any() or self.epoch in self.keep or self.epoch in self.noted):
+        if self.noted and (
+            last or stops.any() or self.epoch in self.keep or self.epoch in self.noted
+        ):
             self.record()
         if self.epoch in self.keep:
             self.kept[self.epoch] = self.x.clone()
@@ -80,7 +94,9 @@ class Loop:
         if not due.any():
             return flat
         # all are measured though some are asked: a loss must not depend on who is measured with it
-        return flat | self.stopping.reached(due, self.history.on_train(self.x[self.going])[due], mean)
+        return flat | self.stopping.reached(
+            due, self.history.on_train(self.x[self.going])[due], mean
+        )
 
     def record(self) -> None:
         """A row of the history for each seed that is going."""
@@ -92,8 +108,10 @@ class Loop:
         bad = ~torch.isfinite(mean)
         if bad.any():
             seed = self.seeds[self.going[int(bad.nonzero()[0])]]
-            raise TrainingDiverged(f"The loss of seed {seed} is no longer a number in epoch {self.epoch} of {self.epochs}, "
-                                   f"with {self.recipe}. A smaller learning_rate, or some warmup_steps, may help.")
+            raise TrainingDiverged(
+                f"The loss of seed {seed} is no longer a number in epoch {self.epoch} of {self.epochs}, "
+                f"with {self.recipe}. A smaller learning_rate, or some warmup_steps, may help."
+            )
 
     # -- on disk ----------------------------------------------------------------------------------------------
 
@@ -105,13 +123,23 @@ class Loop:
         tensors |= {f"kept.{epoch}": x for epoch, x in self.kept.items()}
         for kind, generators in self.stepper.generators.items():
             tensors[f"generator.{kind}"] = torch.stack([one.get_state() for one in generators])
-        rest = {"epoch": self.epoch, "steps": self.stepper.done, "going": self.going, "history": self.history.columns}
+        rest = {
+            "epoch": self.epoch,
+            "steps": self.stepper.done,
+            "going": self.going,
+            "history": self.history.columns,
+        }
         return tensors, rest
 
     def restore(self, tensors: dict[str, Tensor], rest: dict) -> None:
         """Go on from a state."""
+
         def named(kind: str) -> dict[str, Tensor]:
-            return {name.removeprefix(kind): value for name, value in tensors.items() if name.startswith(kind)}
+            return {
+                name.removeprefix(kind): value
+                for name, value in tensors.items()
+                if name.startswith(kind)
+            }
 
         self.epoch, self.going, self.history.columns = rest["epoch"], rest["going"], rest["history"]
         self.x.copy_(tensors["x"])

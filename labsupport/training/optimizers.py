@@ -26,7 +26,8 @@ class Adam:
     def __init__(self, x: Tensor, weight_decay: float = 0.0):
         self.weight_decay = weight_decay
         self.m, self.v = torch.zeros_like(x), torch.zeros_like(x)
-        self.t, self.one = torch.zeros((), device=x.device), torch.ones((), device=x.device)  # as the kernel wants t
+        # as the kernel wants t
+        self.t, self.one = torch.zeros((), device=x.device), torch.ones((), device=x.device)
         self.kernel = kernel("_fused_adam_", x.device.type)
 
     def step(self, x: Tensor, gradient: Tensor, rate: float) -> None:
@@ -35,8 +36,21 @@ class Adam:
         if self.kernel is None:
             self.formula(x, gradient, rate)
             return
-        self.kernel([x], [gradient], [self.m], [self.v], [], [self.t], lr=rate, beta1=self.b1, beta2=self.b2,
-                    weight_decay=self.weight_decay, eps=self.eps, amsgrad=False, maximize=False)
+        self.kernel(
+            [x],
+            [gradient],
+            [self.m],
+            [self.v],
+            [],
+            [self.t],
+            lr=rate,
+            beta1=self.b1,
+            beta2=self.b2,
+            weight_decay=self.weight_decay,
+            eps=self.eps,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def formula(self, x: Tensor, gradient: Tensor, rate: float) -> None:
         t = float(self.t)
@@ -71,8 +85,18 @@ class SGD:
             self.formula(x, gradient, rate)
             return
         remembered = [self.v] if self.momentum else []
-        self.kernel([x], [gradient], remembered, lr=rate, momentum=self.momentum, weight_decay=self.weight_decay,
-                    dampening=0.0, nesterov=False, maximize=False, is_first_step=False)
+        self.kernel(
+            [x],
+            [gradient],
+            remembered,
+            lr=rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
 
     def formula(self, x: Tensor, gradient: Tensor, rate: float) -> None:
         g = gradient.add(x, alpha=self.weight_decay) if self.weight_decay else gradient
@@ -109,7 +133,10 @@ def kernel(name: str, device_type: str):
         optimizer = object.__new__(Adam if "adam" in name else SGD)
         optimizer.weight_decay, optimizer.momentum, optimizer.kernel = 0.1, 0.9, one
         optimizer.m, optimizer.v = torch.zeros_like(x), torch.zeros_like(x)
-        optimizer.t, optimizer.one = torch.zeros((), device=device_type), torch.ones((), device=device_type)
+        optimizer.t, optimizer.one = (
+            torch.zeros((), device=device_type),
+            torch.ones((), device=device_type),
+        )
         try:
             for _ in range(2):
                 optimizer.step(moved, x.square(), 0.01)

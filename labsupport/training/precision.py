@@ -32,7 +32,9 @@ def chosen(asked: str, network: nn.Module, where: torch.device) -> torch.dtype:
 
 @functools.cache
 def multiplies_in_bf16(cpuinfo: str = "/proc/cpuinfo") -> bool:
-    """Whether this processor has instructions for products in bf16, as Linux lists them; False where nothing says so."""
+    """Whether this processor has instructions for products in bf16, as Linux lists them; False
+    where nothing says so.
+    """
     try:
         text = Path(cpuinfo).read_text(encoding="utf-8", errors="replace")
     except OSError:

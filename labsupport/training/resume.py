@@ -40,8 +40,10 @@ class Saved:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"resume is {str(folder)!r}, which cannot be a folder: {error.strerror}. "
-                             "Name a folder that can be written.") from None
+            raise ValueError(
+                f"resume is {str(folder)!r}, which cannot be a folder: {error.strerror}. "
+                "Name a folder that can be written."
+            ) from None
 
     def write(self, tensors: dict[str, Tensor], rest: dict) -> None:
         """Save tensors by name, and ``rest``, which JSON can hold."""
@@ -74,14 +76,18 @@ class Saved:
         whole = self.path.read_bytes()
         digest, packed = whole[:32], whole[32:]
         if hashlib.sha256(packed).digest() != digest:
-            raise ValueError(f"{self.path} is damaged, so this training cannot go on from it. Remove it to begin again.")
+            raise ValueError(
+                f"{self.path} is damaged, so this training cannot go on from it. Remove it to begin again."
+            )
         with np.load(io.BytesIO(packed), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         said = json.loads(arrays.pop("__text__").tobytes())
         if said["about"] != self.about:
             other = [name for name in self.about if said["about"].get(name) != self.about[name]]
-            raise ValueError(f"{self.path} holds another training: its {', '.join(other)} differ. "
-                             "Give each training a folder of its own, or remove the file.")
+            raise ValueError(
+                f"{self.path} holds another training: its {', '.join(other)} differ. "
+                "Give each training a folder of its own, or remove the file."
+            )
         return {name: torch.from_numpy(array) for name, array in arrays.items()}, said["rest"]
 
     def remove(self) -> None:

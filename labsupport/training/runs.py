@@ -21,10 +21,11 @@ HISTORY = ["seed", "epoch", "steps", "train_loss", "train_accuracy", "test_loss"
 class Runs:
     """S finished trainings.
 
-    ``x0``, ``x`` : Tensor (S, n), first and last points. ``checkpoints`` : {epoch: Tensor (S, n)}; a seed that has
-    stopped keeps its last point. ``history`` : seed, epoch, steps, train_loss and test_loss (nats), train_accuracy and
-    test_accuracy (percent), one row per seed and recorded epoch. ``seconds`` : wall time of the training. ``precision`` :
-    the number format in which steps were multiplied.
+    ``x0``, ``x`` : Tensor (S, n), first and last points. ``checkpoints`` : {epoch: Tensor (S, n)};
+    a seed that has stopped keeps its last point. ``history`` : seed, epoch, steps, train_loss and
+    test_loss (nats), train_accuracy and test_accuracy (percent), one row per seed and recorded
+    epoch. ``seconds`` : wall time of the training. ``precision`` : the number format in which steps
+    were multiplied.
     """
 
     problem: Problem
@@ -46,7 +47,9 @@ class Runs:
 class History:
     """Rows of `HISTORY`, measured with f on the training and on the test set."""
 
-    def __init__(self, on_train: Objective, on_test: Objective, columns: dict[str, list] | None = None):
+    def __init__(
+        self, on_train: Objective, on_test: Objective, columns: dict[str, list] | None = None
+    ):
         self.on_train, self.on_test = on_train, on_test
         self.columns: dict[str, list] = columns or {name: [] for name in HISTORY}
 

@@ -1,8 +1,9 @@
 """One training step of S models: a batch, the gradients, and the points moved in place.
 
-What makes it fast is decided here, by rules that `make bench` measures: how many models share a pass, whether a GPU
-replays a recorded step, and how many batches are gathered at once. Points and gradients lie in two tensors for the whole
-training, so that whoever needs a view of them makes it once.
+What makes it fast is decided here, by rules that `make bench` measures: how many models share a
+pass, whether a GPU replays a recorded step, and how many batches are gathered at once. Points and
+gradients lie in two tensors for the whole training, so that whoever needs a view of them makes it
+once.
 """
 
 from __future__ import annotations
@@ -35,16 +36,22 @@ DROPOUT_STREAM = 1 << 40
 class Stepper:
     """The points (S, n) of S seeds, their optimizer, their generators, and `epoch`, which moves them.
 
-    ``objective`` brings the network and the training data. Each seed has a generator for the order of its samples, one for
-    its augmentation and one for its dropout.
+    ``objective`` brings the network and the training data. Each seed has a generator for the order
+    of its samples, one for its augmentation and one for its dropout.
     """
 
     def __init__(self, objective: Objective, recipe, x: Tensor, seeds: Sequence[int]):
         self.data, self.recipe = objective, recipe
         self.precision = precision.chosen(recipe.precision, objective.network, objective.device)
-        self.drops = any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in objective.network.modules())
-        self.generators = {"order": _generators(seeds, objective), "augment": _generators(seeds, objective),
-                           "dropout": _generators([seed + DROPOUT_STREAM for seed in seeds], objective)}
+        self.drops = any(
+            isinstance(layer, nn.modules.dropout._DropoutNd)
+            for layer in objective.network.modules()
+        )
+        self.generators = {
+            "order": _generators(seeds, objective),
+            "augment": _generators(seeds, objective),
+            "dropout": _generators([seed + DROPOUT_STREAM for seed in seeds], objective),
+        }
         remedied = recipe.ghost_batch or recipe.sam_rho or recipe.proximal  # those want rows (S, n)
         self.written_out = bool(objective.blocks) and objective.device.type == "cpu"
         self.by_layers = self.written_out and not remedied
@@ -58,7 +65,10 @@ class Stepper:
         self.flat = self.storage.flat(x)
         self.flat_gradient = torch.zeros_like(self.flat)
         self.at, self.slope = self.storage.views(self.flat), self.storage.views(self.flat_gradient)
-        self.rows, self.gradient = self.storage.rows(self.flat), self.storage.rows(self.flat_gradient)
+        self.rows, self.gradient = (
+            self.storage.rows(self.flat),
+            self.storage.rows(self.flat_gradient),
+        )
         self.passes: dict[tuple[int, int], written_out.Pass] = {}  # by first model and batch size
         self.groups: dict[int, list[slice]] = {}  # models that share a pass, by batch size
         self.recorded: dict[int, Recorded] = {}  # by batch size
@@ -80,7 +90,9 @@ class Stepper:
     def epoch(self, batch_size: int) -> Tensor:
         """One pass over the data, or what is left of the recipe's ``steps``; the mean loss of its batches, (S,)."""
         total, where = len(self.data.labels), self.data.device
-        order = torch.stack([torch.randperm(total, generator=one, device=where) for one in self.generators["order"]])
+        order = torch.stack(
+            [torch.randperm(total, generator=one, device=where) for one in self.generators["order"]]
+        )
         parts = chunks(total, batch_size)
         if self.recipe.steps is not None:
             parts = parts[: self.recipe.steps - self.done]
@@ -88,7 +100,9 @@ class Stepper:
         return torch.stack(losses).mean(0)
 
     @torch.no_grad()
-    def step(self, chosen: Tensor, inputs: Tensor | None = None, labels: Tensor | None = None) -> Tensor:
+    def step(
+        self, chosen: Tensor, inputs: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor:
         """Move every point by one batch, samples ``chosen`` (S, B); the mean losses before the step, (S,).
 
         ``inputs`` (S, B, ...) and ``labels`` (S, B) are those samples, where they have been gathered.
@@ -127,16 +141,24 @@ class Stepper:
         found = []
         for some in self._groups(labels.shape[1]):
             if not self.written_out:
-                found.append(self._by_autograd(self.rows, self.gradient, inputs[some], labels[some], some))
+                found.append(
+                    self._by_autograd(self.rows, self.gradient, inputs[some], labels[some], some)
+                )
                 continue
             key = (some.start, labels.shape[1])
             if key not in self.passes:
                 self.passes[key] = self._pass(self.at, self.slope, some, labels)
             whole = some.stop - some.start == len(labels)
-            found.append(self.passes[key](inputs, labels) if whole else self.passes[key](inputs[some], labels[some]))
+            found.append(
+                self.passes[key](inputs, labels)
+                if whole
+                else self.passes[key](inputs[some], labels[some])
+            )
         return found[0] if len(found) == 1 else torch.cat(found)
 
-    def plain_gradient(self, points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def plain_gradient(
+        self, points: Tensor, inputs: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy (S,) and its gradient (S, n) at any points (S, n)."""
         gradient, found = torch.zeros_like(points), []
         at, slope = self.data.layout.split(points), self.data.layout.split(gradient)
@@ -151,8 +173,14 @@ class Stepper:
         """The models that are computed together, as many as is fastest."""
         if batch not in self.groups:
             models = self.storage.models
-            size = 1 if self.drops else together(self.data.network, self.data.n, self.data.device, models, batch)
-            self.groups[batch] = [slice(first, min(first + size, models)) for first in range(0, models, size)]
+            size = (
+                1
+                if self.drops
+                else together(self.data.network, self.data.n, self.data.device, models, batch)
+            )
+            self.groups[batch] = [
+                slice(first, min(first + size, models)) for first in range(0, models, size)
+            ]
         return self.groups[batch]
 
     def _pass(self, at, slope, some: slice, labels: Tensor) -> written_out.Pass:
@@ -215,21 +243,35 @@ class Stepper:
         yield from ((order[:, part],) for part in parts[len(full) :])
 
     def _gathered(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of samples ``chosen``, of any shape; whole rows are copied, which is faster than indexing."""
+        """Inputs and labels of samples ``chosen``, of any shape; whole rows are copied, which is
+        faster than indexing.
+        """
         rows = chosen.flatten()
-        return tuple(t.index_select(0, rows).unflatten(0, chosen.shape) for t in (self.data.inputs, self.data.labels))
+        return tuple(
+            t.index_select(0, rows).unflatten(0, chosen.shape)
+            for t in (self.data.inputs, self.data.labels)
+        )
 
     def _augmented(self, inputs: Tensor) -> Tensor:
         change = remedies.AUGMENTATIONS[self.recipe.augment]
-        return torch.stack([change(rows, noise) for rows, noise in zip(inputs, self.generators["augment"])])
+        return torch.stack(
+            [change(rows, noise) for rows, noise in zip(inputs, self.generators["augment"])]
+        )
 
     # -- recorded steps on a GPU ----------------------------------------------------------------------------
 
     def _replays(self, chosen: Tensor) -> bool:
         """Small full batches on a GPU; not where random numbers or an anchor change from step to step."""
         r = self.recipe
-        return (self.data.device.type == "cuda" and chosen.numel() <= CAPTURE_ROWS and chosen.shape[1] == r.batch_size
-                and not r.augment and not r.proximal and r.inner_steps == 1 and not self.drops)
+        return (
+            self.data.device.type == "cuda"
+            and chosen.numel() <= CAPTURE_ROWS
+            and chosen.shape[1] == r.batch_size
+            and not r.augment
+            and not r.proximal
+            and r.inner_steps == 1
+            and not self.drops
+        )
 
     def _replayed(self, chosen: Tensor) -> Tensor:
         size = chosen.shape[1]
@@ -248,7 +290,9 @@ def _generators(seeds: Sequence[int], objective: Objective) -> list[torch.Genera
 
 @contextmanager
 def drawing_from(generator: torch.Generator | None):
-    """In the block torch's own generator continues ``generator``: dropout draws from no other. None: nothing happens."""
+    """In the block torch's own generator continues ``generator``: dropout draws from no other.
+    None: nothing happens.
+    """
     if generator is None:
         yield
         return

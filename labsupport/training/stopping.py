@@ -14,9 +14,10 @@ MARGIN = 2.0
 class Stopping:
     """The rules ``stop_loss`` and ``stop_plateau`` of a recipe, for S seeds.
 
-    The loss of a whole training set costs much to find. The mean loss of an epoch's batches is free, but small, ghost or
-    augmented batches have a higher one. So each seed remembers the ratio of the two when it was last looked at, and is
-    looked at again when its batches, times that ratio, come near ``stop_loss``; and at fixed epochs.
+    The loss of a whole training set costs much to find. The mean loss of an epoch's batches is
+    free, but small, ghost or augmented batches have a higher one. So each seed remembers the ratio
+    of the two when it was last looked at, and is looked at again when its batches, times that
+    ratio, come near ``stop_loss``; and at fixed epochs.
     """
 
     def __init__(self, recipe, models: int, where: torch.device):
@@ -61,4 +62,6 @@ class Stopping:
 
     @state.setter
     def state(self, given: dict[str, Tensor]) -> None:
-        self.ratio, self.best, self.since = (given[name].to(self.ratio.device) for name in ("ratio", "best", "since"))
+        self.ratio, self.best, self.since = (
+            given[name].to(self.ratio.device) for name in ("ratio", "best", "since")
+        )

@@ -1,8 +1,9 @@
 """How the points of S models lie in memory: one flat tensor, which an optimizer moves in one call.
 
-By rows: a model after the other, as x (S, n) says. By layers: a parameter after the other, each for all models, so that a
-layer's weights (S, C, D) are contiguous and torch multiplies them in one batched call, a tenth faster. Blocks are
-padded to whole cache lines, so that a model's numbers are the same whoever lies beside it.
+By rows: a model after the other, as x (S, n) says. By layers: a parameter after the other, each for
+all models, so that a layer's weights (S, C, D) are contiguous and torch multiplies them in one
+batched call, a tenth faster. Blocks are padded to whole cache lines, so that a model's numbers are
+the same whoever lies beside it.
 """
 
 from __future__ import annotations

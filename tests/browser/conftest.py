@@ -36,7 +36,11 @@ def html(tmp_path_factory, worker_id) -> Path:
 
 def rendered(build: Path) -> int:
     source = build / "src"
-    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
+    shutil.copytree(
+        ROOT / "book",
+        source / "book",
+        ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"),
+    )
     shutil.copy2(ROOT / "_config.yml", source)
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     contents["parts"].append({"caption": "Trial", "chapters": [{"file": f"book/{trial.NAME}"}]})

@@ -30,18 +30,26 @@ def drive(page, figure, every_step: bool) -> None:
                 looks.append(image.screenshot())
         assert len(set(looks)) == len(looks), "the slider moves and the picture looks the same"
         assert len(set(texts)) == len(texts), "two frames that say the same of themselves"
-        assert handle.get_attribute("aria-valuetext") in figure.locator(".lab-now b").all_inner_texts()
+        assert (
+            handle.get_attribute("aria-valuetext") in figure.locator(".lab-now b").all_inner_texts()
+        )
         # back to the start: at a slider's end the menus may rightly change nothing, as where the batch is all the data
         for _ in range(last - start):
             page.keyboard.press("ArrowLeft")
-        page.wait_for_function("([handle, start]) => Number(handle.getAttribute('aria-valuenow')) === start",
-                               arg=[handle.element_handle(), start], timeout=20_000)
+        page.wait_for_function(
+            "([handle, start]) => Number(handle.getAttribute('aria-valuenow')) === start",
+            arg=[handle.element_handle(), start],
+            timeout=20_000,
+        )
         page.wait_for_timeout(300)
     for menu in figure.locator("select").all():
         assert menu.get_attribute("aria-label"), "a drop-down without a name"
         choices = menu.locator("option").count()
         seen = {}
-        for choice in [*range(menu.evaluate("(m) => m.selectedIndex") + 1, choices), *range(choices)]:
+        for choice in [
+            *range(menu.evaluate("(m) => m.selectedIndex") + 1, choices),
+            *range(choices),
+        ]:
             before = image.get_attribute("src")
             menu.select_option(index=choice)
             wait_for_change(figure, before)
@@ -63,8 +71,11 @@ def play(page, figure) -> None:
     stopped = image.get_attribute("alt")
     page.wait_for_timeout(1200)
     assert image.get_attribute("alt") == stopped and button.inner_text() == "Play"
-    told = figure.locator(".lab-status").element_handle()  # what a screen reader says, once the figure rests
-    page.wait_for_function("([told, text]) => told.textContent === text", arg=[told, stopped], timeout=20_000)
+    # what a screen reader says, once the figure rests
+    told = figure.locator(".lab-status").element_handle()
+    page.wait_for_function(
+        "([told, text]) => told.textContent === text", arg=[told, stopped], timeout=20_000
+    )
 
 
 def wait_for_change(figure, source: str) -> None:

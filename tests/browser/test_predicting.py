@@ -11,7 +11,9 @@ GROUP = ".lab-prediction"
 def test_every_option_of_every_prediction_gets_its_reply(html, browser, name):
     with Visit(browser, address(html, name), 390) as visit:
         page = visit.page
-        asked = page.locator("section > :is(h2, h3)").filter(has_text="Predict before you run").count()
+        asked = (
+            page.locator("section > :is(h2, h3)").filter(has_text="Predict before you run").count()
+        )
         groups = page.locator(GROUP)
         assert groups.count() == asked > 0
         for group in groups.all():

@@ -22,7 +22,9 @@ GRAVE = ("serious", "critical")
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory) -> str:
     """The source of axe-core, which looks for what keeps people out."""
-    return (vendor.unpack(vendor.AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(encoding="utf-8")
+    return (vendor.unpack(vendor.AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(
+        encoding="utf-8"
+    )
 
 
 def barriers(page) -> list[str]:
@@ -46,11 +48,15 @@ def test_a_page_reads_well(html, browser, axe, name, width):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
             assert barriers(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (
+            "the page scrolls sideways"
+        )
         wide = "[...document.querySelectorAll('main img')].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
         assert page.evaluate(wide) == [], "pictures that do not show"
         formulas = page.locator(".math").count()
-        assert page.locator(".math mjx-container svg").count() >= formulas, "formulas that are not typeset"
+        assert page.locator(".math mjx-container svg").count() >= formulas, (
+            "formulas that are not typeset"
+        )
         assert page.locator("[data-mjx-error], mjx-merror").count() == 0
         if name in CHAPTERS:
             link = page.locator(".dropdown-launch-buttons a[href*='colab']").get_attribute("href")
@@ -90,7 +96,9 @@ def test_search_finds_every_term_of_the_glossary(served, browser):
     with Visit(browser, f"{served}/search.html", 1280) as visit:
         for term in terms:
             visit.page.goto(f"{served}/search.html?q={quote(term)}")
-            visit.page.wait_for_function("/finished|did not match/.test(document.querySelector('#search-results').innerText)")
+            visit.page.wait_for_function(
+                "/finished|did not match/.test(document.querySelector('#search-results').innerText)"
+            )
             if not visit.page.locator("#search-results li a[href*='glossary']").count():
                 missed.append(term)
         # what the last search still fetched when the next began was cut off by us

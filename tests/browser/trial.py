@@ -41,8 +41,14 @@ CELLS = [
 
 def write(folder) -> None:
     """Write the page to `folder`, executed."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Trial\n\n$$ x^2 $$")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# Trial\n\n$$ x^2 $$")]
+    )
     notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in CELLS]
-    notebook.cells += [nbformat.v4.new_markdown_cell(QUESTION), nbformat.v4.new_code_cell("1 + 1"), nbformat.v4.new_markdown_cell(ANSWER)]
+    notebook.cells += [
+        nbformat.v4.new_markdown_cell(QUESTION),
+        nbformat.v4.new_code_cell("1 + 1"),
+        nbformat.v4.new_markdown_cell(ANSWER),
+    ]
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     nbformat.write(notebook, folder / f"{NAME}.ipynb")

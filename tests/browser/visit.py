@@ -11,7 +11,10 @@ from tools import notebooks
 from tools.execute import ROOT
 
 CHAPTERS = [path.stem for path in notebooks.chapters(ROOT / "book")]
-PAGES = [*sorted(path.stem for kind in ("md", "ipynb") for path in (ROOT / "book").glob(f"*.{kind}")), TRIAL]
+PAGES = [
+    *sorted(path.stem for kind in ("md", "ipynb") for path in (ROOT / "book").glob(f"*.{kind}")),
+    TRIAL,
+]
 WIDTHS = (1280, 390)
 
 
@@ -20,20 +23,28 @@ class Visit:
 
     def __init__(self, browser, address: str, width: int):
         self.faults = []
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light")
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="light"
+        )
         self.origin = re.match(r"file://|https?://[^/]+", address).group()
         self.context.route(re.compile("^(?!file:|data:|blob:)"), self._guard)
         self.page = self.context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
-        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url[:200]}"))
+        self.page.on(
+            "requestfailed", lambda request: self.faults.append(f"failed: {request.url[:200]}")
+        )
         self.page.on("response", self._response)
         self.page.goto(address)
         if self.page.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
             self.page.wait_for_function("document.querySelector('.lab-explore')")
-            self.page.wait_for_function("![...document.querySelectorAll('.lab-explore')].some(f => !f.dataset.ready)")
+            self.page.wait_for_function(
+                "![...document.querySelectorAll('.lab-explore')].some(f => !f.dataset.ready)"
+            )
         self.page.evaluate("() => window.MathJax?.startup?.promise")
-        self.page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+        self.page.add_style_tag(
+            content="* { transition: none !important; animation: none !important; }"
+        )
 
     def _guard(self, route):
         if route.request.url.startswith(self.origin):

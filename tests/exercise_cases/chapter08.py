@@ -15,9 +15,17 @@ def names():
         return Objective(f.network, f.inputs[rows], f.labels[rows]).gradient(x)
 
     return {
-        "np": np, "torch": torch, "paper": paper, "s": s, "gradient": gradient,
-        "x": experiments.minima(s)["LB"].x0[0], "experiments": experiments,
-        "Recipe": Recipe, "Problem": Problem, "training": training, "Objective": Objective,
+        "np": np,
+        "torch": torch,
+        "paper": paper,
+        "s": s,
+        "gradient": gradient,
+        "x": experiments.minima(s)["LB"].x0[0],
+        "experiments": experiments,
+        "Recipe": Recipe,
+        "Problem": Problem,
+        "training": training,
+        "Objective": Objective,
     }
 
 
