@@ -12,7 +12,6 @@ from labsupport.experiments.batch_sizes import (
 from labsupport.experiments.during_training import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
 from labsupport.experiments.full_batch import edge_of_stability
 from labsupport.experiments.landscapes import bends, between, distances, planes, slices
-from labsupport.experiments.minibatch_noise import gradient_cloud, gradient_noise, signal_and_noise, throughput
 from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.overfitting import chosen, early_stopping
 from labsupport.experiments.rank_correlation import MEASURES, correlations, four_measures, grid, partial_correlation
@@ -47,10 +46,10 @@ __all__ = [
     "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen",
     "closing_runs", "closing_the_gap", "control_provenance", "correlations", "cost_table",
     "definitions", "dial_map", "distances", "early_stopping", "edge_of_stability",
-    "finals", "finished", "four_measures", "generalization_gap", "gradient_cloud", "gradient_noise", "grid",
+    "finals", "finished", "four_measures", "generalization_gap", "grid",
     "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
     "naive_table", "negative_control", "partial_correlation", "paths", "plain_minima",
     "planes", "record_as_many_updates", "record_negative_control", "remedies", "repairs", "rescaled",
-    "reverse", "scorecard", "sharpness_of", "sharpness_table", "signal_and_noise", "slices",
-    "spikes", "sweep_recipe", "sweep_runs", "throughput", "valley", "warm_runs", "warm_start",
+    "reverse", "scorecard", "sharpness_of", "sharpness_table", "slices",
+    "spikes", "sweep_recipe", "sweep_runs", "valley", "warm_runs", "warm_start",
 ]

@@ -1,0 +1,97 @@
+"""Chapter 1's exercises: counting updates, choosing a batch, finding a bug, a noise meter."""
+
+from __future__ import annotations
+
+import torch
+
+from labsupport.exercises import Answer, same
+
+
+def _order(cut, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.cat(list(cut(100, 32, generator))).tolist()
+
+
+def test_cut(cut) -> str | None:
+    """Exercise 1.3: does ``cut(total, batch_size, generator)`` deal each sample once, in a new order?"""
+    if not callable(cut):
+        return "The answer is the function itself: answer = cut."
+    generator = torch.Generator().manual_seed(1)
+    batches = list(cut(100, 32, generator))
+    samples = torch.cat(batches).tolist()
+    if len(samples) < 100:
+        return f"Of 100 samples only {len(samples)} are dealt: the last, smaller batch is missing."
+    if len(set(samples)) < 100:
+        return "Some samples are missing and others come twice: they are drawn with replacement."
+    if [len(batch) for batch in batches] != [32, 32, 32, 4]:
+        return "100 samples in batches of 32 should give batches of 32, 32, 32 and 4."
+    if samples == sorted(samples):
+        return "The samples come in their own order: nothing is shuffled."
+    if torch.cat(list(cut(100, 32, generator))).tolist() == samples:
+        return "Both epochs have the same order: the generator that is handed in must go on, not start anew."
+    torch.manual_seed(0)
+    one = _order(cut, 1)
+    torch.manual_seed(1)
+    if _order(cut, 1) != one:
+        return "The same generator gives another order each time: the shuffle does not draw from it."
+    return None
+
+
+def _batches(b: int, count: int) -> torch.Tensor:
+    """Squared lengths of batch gradients with signal 4 and variance 200, in 50 dimensions."""
+    draw = torch.Generator().manual_seed(b)
+    off = torch.randn(count, 50, generator=draw, dtype=torch.float64) * (200 / 50 / b) ** 0.5
+    off[:, 0] += 2.0
+    return off.square().sum(1)
+
+
+def test_noise_scale(estimate) -> str | None:
+    """Exercise 1.5: does ``noise_scale(small, large, b, B)`` find sigma^2 / ||g||^2 = 50?"""
+    if not callable(estimate):
+        return "The answer is the function itself: answer = noise_scale."
+    small, large = _batches(8, 4000), _batches(64, 4000)
+    s, t = small.mean().item(), large.mean().item()
+    signal, variance = (64 * t - 8 * s) / 56, (s - t) / (1 / 8 - 1 / 64)
+    found = float(estimate(small, large, 8, 64))
+    mistakes = {
+        "That is the ratio of the two means. Each mean still holds signal and noise together.": s / t,
+        "That is 1 over the noise scale: signal over variance.": signal / variance,
+        "That is the variance alone; divide it by the signal.": variance,
+        "You took the large batch's squared length for the signal. It holds noise too: sigma^2 / B.": variance / t,
+        "The difference of the means is sigma^2 (1/b - 1/B), not sigma^2.": (s - t) / signal,
+    }
+    if same(found, variance / signal, 1e-3):
+        return None
+    for sentence, wrong in mistakes.items():
+        if same(found, wrong, 1e-3):
+            return sentence
+    wanted = variance / signal
+    return f"On gradients whose noise scale is 50 your function gives {found:.3g}; the means say {wanted:.3g}."
+
+
+ANSWERS = {
+    "1.1": Answer(8400, tolerance=1e-9, mistakes={
+        "You left out the smaller batch at the end of each epoch.": 8300,
+        "You counted the smaller batch once; it comes in every epoch.": 8301,
+        "A third of an update cannot be made: round up within each epoch.": 400_000 / 48,
+        "You rounded up once for all epochs together; each epoch has a smaller batch of its own.": 8334,
+        "That is the number in one epoch.": 84,
+    }),
+    "1.2": Answer(lambda r, N: 4 * r * N / (N - 1 + 4 * r), tolerance=0.01, mistakes={
+        "That is right for batches drawn with replacement. Without, fewer are enough.": lambda r, N: 4 * r,
+        "Half as long means a quarter of the squared length: you took a half.":
+            lambda r, N: 2 * r * N / (N - 1 + 2 * r),
+        "You took a half for a quarter, and left out the finite-population correction.": lambda r, N: 2 * r,
+        "At the noise scale noise and signal are equal; the noise is to be half as long.": lambda r, N: r,
+        "That would make the noise twice as long as the signal, not half.": lambda r, N: r / 4,
+    }),
+    "1.3": Answer(test=test_cut),
+    "1.4": Answer(lambda in_order, shuffled: in_order / shuffled, tolerance=0.1, mistakes={
+        "That is the ratio upside down: sorted over shuffled is asked for.":
+            lambda in_order, shuffled: shuffled / in_order,
+        "That is the ratio of the lengths; the noise is their square.":
+            lambda in_order, shuffled: (in_order / shuffled) ** 0.5,
+        "Batches of one class are not independent samples: their errors do not cancel.": 1,
+    }),
+    "1.5": Answer(test=test_noise_scale),
+}
