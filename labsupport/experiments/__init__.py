@@ -25,31 +25,18 @@ from labsupport.experiments.recipes import (
 )
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, agreement, plain_minima, rescaled, valley
 from labsupport.experiments.scorecards import Cards, scorecard
-from labsupport.experiments.sensitivity import (
-    along_the_diagonal,
-    box_slice,
-    cost_table,
-    definitions,
-    finished,
-    hessian_table,
-    manifold_table,
-    naive_port,
-    naive_table,
-    repairs,
-)
 from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
 from labsupport.experiments.warm_starts import annealed, growing, paths, remedies, reverse, warm_runs, warm_start
 
 __all__ = [
-    "Cards", "FACTORS", "KEYS", "MEASURES", "RELATIVE", "agreement", "along_the_diagonal", "along_training",
+    "Cards", "FACTORS", "KEYS", "MEASURES", "RELATIVE", "agreement", "along_training",
     "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
-    "batch_size_sweep", "before_and_after", "bends", "between", "box_slice", "chosen",
-    "closing_runs", "closing_the_gap", "control_provenance", "correlations", "cost_table",
-    "definitions", "dial_map", "distances", "early_stopping", "edge_of_stability",
-    "finals", "finished", "four_measures", "generalization_gap", "grid",
-    "growing", "hessian_table", "iterates", "long_run", "manifold_table", "minima", "naive_port",
-    "naive_table", "negative_control", "partial_correlation", "paths", "plain_minima",
-    "planes", "record_as_many_updates", "record_negative_control", "remedies", "repairs", "rescaled",
-    "reverse", "scorecard", "sharpness_of", "sharpness_table", "slices",
-    "spikes", "sweep_recipe", "sweep_runs", "valley", "warm_runs", "warm_start",
+    "batch_size_sweep", "before_and_after", "bends", "between", "chosen", "closing_runs",
+    "closing_the_gap", "control_provenance", "correlations", "dial_map", "distances",
+    "early_stopping", "edge_of_stability", "finals", "four_measures", "generalization_gap",
+    "grid", "growing", "iterates", "long_run", "minima", "negative_control",
+    "partial_correlation", "paths", "plain_minima", "planes", "record_as_many_updates",
+    "record_negative_control", "remedies", "rescaled", "reverse", "scorecard", "sharpness_of",
+    "sharpness_table", "slices", "spikes", "sweep_recipe", "sweep_runs", "valley", "warm_runs",
+    "warm_start",
 ]
