@@ -145,45 +145,71 @@ def test_recipes_of_one_seed_say_nothing_about_within(made_up):
     assert rank_correlation.within(pd.concat([made_up, lone]), "m") == rank_correlation.within(made_up, "m")
 
 
+def test_equal_ratios_are_ties_and_a_growing_batch_has_none():
+    s = settings.TABLE["laptop"]
+    cells = rank_correlation.dial_recipes(s)
+    assert len({rank_correlation.dial(recipe) for recipe in cells.values()}) == 7  # seven diagonals
+    assert np.isnan(rank_correlation.dial(s.SB.but(growth=((1, 64),))))
+
+
+def test_two_measures_are_compared_on_the_same_draws():
+    table = of_forty(seed=2).assign(same=lambda t: 2 * t.m)
+    found = rank_correlation.partial_difference(table, "m", "same", "z")
+    assert found["correlation"] == found["low"] == found["high"] == 0
+    other = rank_correlation.partial_difference(table, "m", "echo", "z")
+    alone = [rank_correlation.partial_correlation(table, name, "z")["correlation"] for name in ("m", "echo")]
+    assert other["correlation"] == pytest.approx(alone[0] - alone[1])
+
+
 # -- the scorecard -------------------------------------------------------------------------------------------------
 
 
 def claims(monkeypatch, rows):
-    columns = ["key", "says", "held", "evidence", "margin", "paper", "source"]
+    columns = ["key", "says", "held", "evidence", "margin", "mean", "low", "high", "bound", "exploratory", "source"]
     monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame(rows, columns=columns))
 
 
-def test_verdicts_come_from_claims(monkeypatch):
-    claims(monkeypatch, [
-        ["2.1", "SB wins", True, "+7 points", 9.0, "SB tests better", "this machine"],
-        ["2.4", "There is a threshold", False, "-3 points", -5.0, "Level up to a threshold", "committed"],
-        ["2.5", "not about the paper", True, "", 9.0, "", "this machine"],
-        ["8.1", "Rates do nothing", False, "-3 points", -5.0, "It is the batch", "this machine"],
-        ["9.4", "LB is sharper", True, "+1", 3.0, "It is the batch", "this machine"],
-        ["10.1", "SB wins again", True, "+1 point", 3.0, "SB tests better", "this machine"]])
-    tested = scorecards.scorecard().query("verdict != 'not testable here'").set_index("paper")
-    assert tested.verdict.to_dict() == {"SB tests better": "held", "Level up to a threshold": "not held",
-                                        "It is the batch": "held in part"}
-    assert tested.claims["SB tests better"] == ("2.1", "10.1") and tested.chapters["SB tests better"] == (2, 10)
-    assert tested.measured["It is the batch"][0] == "No: Rates do nothing [-3 points]. Chapter 8, claim 8.1."
-    assert len(scorecards.scorecard()) == 3 + len(scorecards.NOT_TESTABLE)
+def claim(key, mean, half, held, exploratory=False):
+    return [key, f"says {key} < x", held, f"{mean}", 1.0, mean, mean - half, mean + half, "above 0", exploratory, "committed"]
 
 
-def test_without_any_claim_only_what_cannot_be_tested_is_left(monkeypatch):
+def test_a_claim_points_where_its_interval_lies(monkeypatch):
+    claims(monkeypatch, [claim("2.1", 3, 1, True), claim("2.3", 0.5, 1, False), claim("7.1", -3, 1, False),
+                         claim("2.5", 2, 1, True), claim("1.1", 1, 0.5, True)])
+    card = scorecards.scorecard()
+    assert card[card.question == 1].set_index("key").side.to_dict() == {
+        "2.1": "for", "2.3": "open", "7.1": "against", "2.5": "against", "1.1": "beside"}
+    assert card.set_index(["question", "key"]).lean[1, "2.1"] == 3
+
+
+def test_a_verdict_follows_from_its_claims(monkeypatch):
+    claims(monkeypatch, [claim("4.1", 3, 1, True), claim("4.2", 3, 1, True)])
+    found = scorecards.verdicts(scorecards.scorecard())
+    assert (found.verdict[2], found.confidence[2]) == ("yes", "moderate")
+    assert found.verdict[1] == "undecided"
+    claims(monkeypatch, [claim("4.1", 3, 1, True, True), claim("4.2", 3, 1, True, True), claim("4.3", -3, 1, False)])
+    found = scorecards.verdicts(scorecards.scorecard())
+    assert (found.verdict[2], found.confidence[2]) == ("mostly yes", "low")
+
+
+def test_without_any_claim_nothing_is_decided(monkeypatch):
     monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame())
-    assert set(scorecards.scorecard().verdict) == {"not testable here"}
+    assert set(scorecards.verdicts(scorecards.scorecard()).verdict) == {"undecided"}
 
 
 def test_cards_escape_and_name_the_claim(monkeypatch):
-    claims(monkeypatch, [["2.1", "a < b", True, "1 < 2", 9.0, "A & B", "this machine"]])
-    cards = scorecards.Cards(scorecards.scorecard())
-    page = cards._repr_html_()
-    assert "A &amp; B" in page and "a &lt; b" in page and "Chapter 2, claim 2.1" in page
-    assert repr(cards).startswith("held: A & B\n    Yes: a < b [1 < 2]. Chapter 2, claim 2.1.\n")
+    claims(monkeypatch, [claim("2.1", 3, 1, True)])
+    page = scorecards.Cards(scorecards.scorecard())._repr_html_()
+    assert "2.1 says 2.1 &lt; x" in page
+    assert "for: 2.1 says 2.1 < x [3]" in repr(scorecards.Cards(scorecards.scorecard()))
 
 
-def test_the_committed_claims_make_rows(monkeypatch):
-    committed = pd.DataFrame(check._committed(), columns=["key", "says", "held", "evidence", "margin", "paper"])
+def test_no_committed_claim_is_left_out(monkeypatch):
+    committed = pd.DataFrame(check._committed())
     monkeypatch.setattr(check, "recorded", lambda: committed)
-    keys = [key for row in scorecards.scorecard().claims for key in row]
-    assert sorted(keys) == sorted(committed.key[committed.paper != ""])
+    assert set(scorecards.scorecard().key) == set(committed.key)
+
+
+def test_no_claim_is_typed_on_both_sides_of_a_question():
+    for question in scorecards.QUESTIONS:
+        assert not set(question.yes) & set(question.no)

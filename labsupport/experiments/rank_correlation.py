@@ -17,6 +17,7 @@ from labsupport.experiments.batch_sizes import sweep_runs
 from labsupport.experiments.recipes import MATCHED_LOSS, closing_runs, dial_recipes, one_seed
 from labsupport.experiments.rescaling import RELATIVE
 from labsupport.experiments.tables import measured
+from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
 
@@ -47,7 +48,7 @@ def grid(s: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        recipe, batch_size, learning_rate, seed; train_loss (nats), test_accuracy (percent); the columns named in
+        recipe, batch_size, learning_rate, dial (see `dial`), seed; train_loss (nats), test_accuracy (percent); the columns named in
         `MEASURES` (percent, full space, ``strong``, one search); matched: whether the training loss lies within a factor of
         two of `recipes.MATCHED_LOSS`.
     """
@@ -61,9 +62,21 @@ def _rows(name: str, run: Runs, measures: dict[str, list[float]]) -> pd.DataFram
     last = run.final
     doublings = np.log2(last.train_loss.values / MATCHED_LOSS)
     return pd.DataFrame({
-        "recipe": name, "batch_size": run.recipe.batch_size, "learning_rate": run.recipe.learning_rate, "seed": last.index,
+        "recipe": name, "batch_size": run.recipe.batch_size, "learning_rate": run.recipe.learning_rate, "dial": dial(run.recipe), "seed": last.index,
         "train_loss": last.train_loss.values, "test_accuracy": last.test_accuracy.values, **measures,
         "matched": np.abs(doublings) <= 1})
+
+
+def dial(recipe: Recipe) -> float:
+    """Learning rate over batch size, to two figures; NaN for a batch that grows, which has no single one.
+
+    Two figures, because some batch sizes and rates are themselves rounded (113 stands for 113.137): ratios that were
+    meant to be equal must be equal, or their ranks would differ.
+
+    >>> dial(Recipe(113, epochs=1, learning_rate=0.0125 / 12.5**0.5)) == dial(Recipe(400, epochs=1, learning_rate=0.0125))
+    True
+    """
+    return float("nan") if recipe.growth else float(f"{recipe.learning_rate / recipe.batch_size:.1e}")
 
 
 def four_measures(s: Settings, x: Tensor) -> dict[str, np.ndarray]:
@@ -133,15 +146,33 @@ def partial_correlation(table: pd.DataFrame, measure: str, given: str, outcome: 
     >>> partial_correlation(t, "m", "z")["correlation"]
     1.0
     """
-    middle = table.groupby("recipe")[[measure, outcome, given]].median().to_numpy()  # (recipes, 3)
+    table = table.dropna(subset=[given])
+    values, draws = _partials(table, (measure,), given, outcome, resamples, seed)
+    return _summary(values[0], draws[0], table)
+
+
+def partial_difference(table: pd.DataFrame, first: str, second: str, given: str, outcome: str = "test_accuracy", *,
+                       resamples: int = 2000, seed: int = 0) -> dict[str, float]:
+    """`partial_correlation` of ``first`` less that of ``second``, compared directly: the same recipes drawn for both."""
+    table = table.dropna(subset=[given])
+    values, draws = _partials(table, (first, second), given, outcome, resamples, seed)
+    return _summary(values[0] - values[1], draws[0] - draws[1], table)
+
+
+def _partials(table, measures, given, outcome, resamples, seed) -> tuple[list[float], list[np.ndarray]]:
+    """The partial correlation of each measure, and the same in each draw of recipes."""
+    middle = table.groupby("recipe")[[*measures, outcome, given]].median().to_numpy()  # (recipes, measures + 2)
     drawn = np.random.default_rng(seed).integers(len(middle), size=(resamples, len(middle)))
+    picked = [[k, -2, -1] for k in range(len(measures))]
+    values = [float(_held_fixed(middle[None, :, pick])[0]) for pick in picked]
+    return values, [_held_fixed(middle[drawn][..., pick]) for pick in picked]
 
-    def held_fixed(some):
-        xy, xz, yz = _spearman(some[..., [0, 1]]), _spearman(some[..., [0, 2]]), _spearman(some[..., [1, 2]])
-        with np.errstate(invalid="ignore", divide="ignore"):  # a draw in which one column follows ``given`` exactly
-            return (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
 
-    return _summary(held_fixed(middle[None])[0], held_fixed(middle[drawn]), table)
+def _held_fixed(some: np.ndarray) -> np.ndarray:
+    """(..., recipes, 3) of measure x, outcome y, given z -> (...): the partial correlation of their ranks."""
+    xy, xz, yz = _spearman(some[..., [0, 1]]), _spearman(some[..., [0, 2]]), _spearman(some[..., [1, 2]])
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw in which one column follows z exactly
+        return (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
 
 
 def _spearman(pairs: np.ndarray) -> np.ndarray:

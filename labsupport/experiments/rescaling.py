@@ -78,16 +78,3 @@ def _along(problem: Problem, x: Tensor, shares: tuple[float, ...]) -> list[float
     f = problem.objective()
     worst = sharpness(f, x, starts=1).y[0]
     return f(torch.stack([x.to(worst) + share * worst for share in shares])).tolist()
-
-
-def agreement(s: Settings, factor: float) -> pd.DataFrame:
-    """How much the outputs of seed 0's networks change under rescaling, in float64: batch, largest_logit, largest_change."""
-    samples = s.main.load()
-    f = _problem(s).objective().double()
-    rows = []
-    for batch, run in plain_minima(s).items():
-        x = run.x[0].to(samples.device).double()
-        before, after = f.logits(x), f.logits(symmetry.rescale(NETWORK, x, factor))
-        rows.append({"batch": batch, "largest_logit": before.abs().max().item(),
-                     "largest_change": (after - before).abs().max().item()})
-    return pd.DataFrame(rows)

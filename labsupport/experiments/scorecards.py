@@ -1,23 +1,96 @@
-"""Chapter 9's scorecard: what the paper says, row by row, beside what the chapters' claims found.
+"""Chapter 9's scorecard: five questions, and under each of them every claim of the book that bears on it.
 
-Verdicts are never typed here. They come from `check.recorded`: the claims made on this machine, and for chapters that were
-not run here the committed ones. Only what no chapter can test is written out below, with the reason.
+Typed here are the questions, to which of them a claim belongs, and what abstracts of other papers say. Not typed is any
+verdict: which way a claim points comes from its interval, and a question's verdict from its claims (see `verdict`).
 """
 
 from __future__ import annotations
 
 import html
+import math
+from dataclasses import dataclass
 
 import pandas as pd
 
-from labsupport import check
+from labsupport import check, paper
 
-HELD, PARTLY, NOT_HELD, UNTESTED = "held", "held in part", "not held", "not testable here"
+COLUMNS = ["key", "says", "side", "exploratory", "lean", "evidence", "source"]
+FOR, AGAINST, OPEN, BESIDE = "for", "against", "open", "beside"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about the paper.
+
+    ``yes``: claims that speak for a yes if they are held, and against it if they are refuted; ``no``: the other way
+    round. Every other claim of ``chapters`` is listed beside. ``pro``, ``contra``: what other papers' abstracts say.
+    """
+
+    asks: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    chapters: tuple[int, ...]
+    pro: tuple[str, ...]
+    contra: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        "Is there a gap, at one learning rate and when both have fitted the training set?",
+        ("2.1", "2.2", "2.3", "7.1", "7.3", "7.4", "7.7"),
+        ("2.4", "2.5", "8.16"),
+        (1, 2, 7),
+        ("Masters and Luschi 2018: best results with batches of 32 or smaller",),
+        ("Shallue 2019: in 168,160 models no evidence that larger batches degrade performance",),
+    ),
+    Question(
+        "Are large batches' minima sharper, by the paper's measure?",
+        ("2.6", "3.1", "3.2", "4.1", "4.2", "4.3", "4.5", "4.6", "4.7", "5.2", "5.4", "5.5", "5.6"),
+        ("9.2",),
+        (3, 4, 5),
+        ("Jastrzebski 2018: the ratio of rate to batch size sets the width of the minimum",),
+        ("Dinh 2017: rescaling makes a minimum as sharp as one likes, with the same function",),
+    ),
+    Question(
+        "Also by measures that rescaling cannot fool?",
+        ("3.6", "9.4", "9.5", "9.16"),
+        ("3.5",),
+        (),
+        ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
+        ("Li 2018: pictures differ with the scale of the weights, unless they are normalized",),
+    ),
+    Question(
+        "Can the gap be removed, at the stop and rate of chapter 2?",
+        ("6.1", "6.3", "6.6", "8.1", "8.3", "8.4", "8.8", "8.9", "8.10", "8.12", "8.15", "8.16"),
+        ("6.4", "8.18"),
+        (6, 8),
+        (
+            "Hoffer 2017, Goyal 2017: a higher rate, ghost batch norm, more updates, warm-up",
+            "Geiping 2022: explicit regularization can replace the noise of small batches",
+        ),
+        ("Kaur 2022: benefits of larger rates sometimes vanish at larger batch sizes",),
+    ),
+    Question(
+        "Is sharpness the cause?",
+        ("9.8", "9.9", "9.10", "9.11", "9.12", "9.13", "9.14", "9.17"),
+        ("2.5", "8.2", "9.1"),
+        (9,),
+        (
+            "Foret 2021: minimizing sharpness improves generalization on many benchmarks",
+            "Wen 2023: for some two-layer networks flatness provably implies generalization",
+        ),
+        (
+            "Andriushchenko 2023: sharpness does not correlate well with generalization",
+            "Kaur 2022: the largest eigenvalue can be changed without affecting generalization",
+            "Wen 2023: there are flattest models that do not generalize",
+        ),
+    ),
+)
 
 #: (what the paper says, why no chapter tests it)
 NOT_TESTABLE = (
     ("The gap and the sharpness are there on C1 to C4, on CIFAR-10 and CIFAR-100 (Tables 2 to 4)",
-     "too long for a chapter in five seeds; the networks are in the package, our chapters train on MNIST-1D and MNIST"),
+     "too long for a chapter in five seeds; our chapters train on MNIST-1D and MNIST"),
     ("They are there on F2, speech frames of TIMIT (Tables 2 to 4)",
      "TIMIT needs a license, and no chapter trains on speech"),
     ("Other large-batch optimizers (ADAGRAD, SGD, adaQN) give similar results (text)",
@@ -26,58 +99,154 @@ NOT_TESTABLE = (
      "the paper prints no numbers, and gives no settings"),
     ("Large batches save time on P processors while their extra iterations stay below a bound (appendix C)",
      "needs many processors and their communication"),
-    ("Large batches generalize worse because their minimizers are sharp (discussion)",
-     "a cause; the paper's evidence and ours is correlation, and chapter 2 has a counter-example"),
 )
 
 
 def scorecard() -> pd.DataFrame:
-    """Every claim of the paper, one row.
+    """Every recorded claim under every question that it bears on, one row each.
 
     Returns
     -------
     DataFrame
-        paper (what it says), verdict ("held", "held in part", "not held", "not testable here"), claims (keys such as "2.1",
-        a tuple), chapters (a tuple), measured (a tuple of sentences with their evidence and where they stand; or why there
-        is none). In the book's order. Several claims that bear on one statement of the paper share a row; it is held if all
-        of them are.
+        question (its place, from 1), key, says, side ("for", "against", "open": its interval is on both sides of the
+        bound, or "beside": it points neither way), exploratory; lean (how far the mean lies beyond the bound, in
+        half-widths of its interval: held above 1, refuted below -1; NaN without an interval), evidence, source.
     """
-    found = check.recorded()
-    found = found[found.paper != ""] if len(found) else found
+    claims = check.recorded()
+    tables = [under(claims, question).assign(question=place) for place, question in enumerate(QUESTIONS, 1)]
+    return pd.concat(tables, ignore_index=True)[["question", *COLUMNS]]
+
+
+def under(claims: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """The claims of `check.recorded` that bear on one question: the columns of `scorecard` without ``question``."""
     rows = []
-    for statement, claims in found.groupby("paper", sort=False) if len(found) else ():
-        keys = tuple(claims["key"])
-        chapters = tuple(sorted({int(key.split(".")[0]) for key in keys}))
-        verdict = HELD if claims.held.all() else PARTLY if claims.held.any() else NOT_HELD
-        rows.append([statement, verdict, keys, chapters, tuple(_finding(claim) for claim in claims.itertuples())])
-    rows += [[says, UNTESTED, (), (), (f"Because: {why}.",)] for says, why in NOT_TESTABLE]
-    return pd.DataFrame(rows, columns=["paper", "verdict", "claims", "chapters", "measured"])
+    for claim in claims.to_dict("records") if len(claims) else ():
+        if (side := _side(claim, question)) is not None:
+            exploratory = claim.get("exploratory", False) is True
+            rows.append([claim["key"], claim["says"], side, exploratory, lean(claim), claim["evidence"],
+                         claim.get("source", "")])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _finding(claim) -> str:
-    chapter = claim.key.split(".")[0]
-    return f"{'Yes' if claim.held else 'No'}: {claim.says} [{claim.evidence}]. Chapter {chapter}, claim {claim.key}."
+def lean(claim: dict) -> float:
+    """How far a claim's mean lies beyond its bound, in half-widths of its interval; NaN for a plain fact."""
+    half, margin = _number(claim, "high") - _number(claim, "mean"), _number(claim, "margin")
+    low, high = _number(claim, "low"), _number(claim, "high")
+    if not math.isfinite(half):  # recorded before intervals were: in standard errors, five seeds
+        return margin / 2.776
+    if half == 0:
+        return math.copysign(math.inf, margin)
+    words = claim["bound"].split()
+    if words[0] == "above":
+        return (low + half - float(words[1])) / half
+    first, last = float(words[1]), float(words[3])
+    return min(low + half - first, last - (high - half)) / half
 
 
-MARKS = {HELD: "\N{CHECK MARK}", PARTLY: "\N{ALMOST EQUAL TO}", NOT_HELD: "\N{BALLOT X}", UNTESTED: "\N{EN DASH}"}
+def _number(claim: dict, name: str) -> float:
+    value = claim.get(name, math.nan)
+    return float(value) if value is not None else math.nan
+
+
+def _side(claim: dict, question: Question) -> str | None:
+    """Which way a claim points for a question; None if it belongs to another."""
+    key = claim["key"]
+    if key not in question.yes + question.no:
+        elsewhere = any(key in other.yes + other.no for other in QUESTIONS)
+        return BESIDE if int(key.split(".")[0]) in question.chapters and not elsewhere else None
+    speaks = (FOR, AGAINST) if key in question.yes else (AGAINST, FOR)
+    if claim["held"]:
+        return speaks[0]
+    return speaks[1] if lean(claim) < -1 else OPEN
+
+
+def verdict(rows: pd.DataFrame, contra: tuple[str, ...] = ()) -> dict:
+    """The verdict of one question from its rows of `scorecard` and what the literature says against a yes.
+
+    Yes or no if no claim points the other way; "mostly" if at least twice as many point one way as the other; else
+    undecided. Confidence is high; it loses a step if any claim points the other way, one if half or more of the claims
+    of its own side are exploratory, one if any is open, and one if the literature speaks against.
+
+    Returns {"verdict", "confidence", "for", "against", "open", "because"}.
+    """
+    count = {side: int((rows.side == side).sum()) for side in (FOR, AGAINST, OPEN)}
+    pro, con = count[FOR], count[AGAINST]
+    word, side = ("yes", FOR) if pro >= con else ("no", AGAINST)
+    if min(pro, con):
+        word = f"mostly {word}" if max(pro, con) >= 2 * min(pro, con) else "undecided"
+    elif not max(pro, con):
+        word = "undecided"
+    own = rows[rows.side == side]
+    doubts = {
+        f"claims that point the other way: {min(pro, con)}": min(pro, con) > 0,
+        "half of its claims or more are exploratory": len(own) > 0 and own.exploratory.mean() >= 0.5,
+        f"open claims: {count[OPEN]}": count[OPEN] > 0,
+        "the literature is divided": bool(contra) and side == FOR,
+    }
+    because = [reason for reason, holds in doubts.items() if holds]
+    confidence = ("high", "moderate", "moderate", "low", "low")[len(because)]
+    return {"verdict": word, "confidence": confidence, **count, "because": "; ".join(because)}
+
+
+def verdicts(card: pd.DataFrame) -> pd.DataFrame:
+    """`verdict` of each of the five questions, from a `scorecard`; one row a question."""
+    found = [
+        {"question": question.asks, **verdict(card[card.question == place], question.contra)}
+        for place, question in enumerate(QUESTIONS, 1)
+    ]
+    return pd.DataFrame(found, index=pd.RangeIndex(1, len(QUESTIONS) + 1))
+
+
+def published() -> tuple[str, ...]:
+    """The paper's own effect for each of the five questions, from its tables."""
+    tests = paper.table2().query("split == 'test'").pivot(index="network", columns="batch", values="mean")
+    sharp = paper.table3().query("epsilon == 1e-3").pivot(index="network", columns="batch", values="mean")
+    gap, ratio = tests.SB - tests.LB, sharp.LB / sharp.SB
+    rescued = paper.appendix_e().query("quantity == 'test_accuracy' and batch == 'LB'")
+    won = [row.mean_ - tests.LB[row.network] for row in rescued.rename(columns={"mean": "mean_"}).itertuples()]
+    return (
+        f"SB tests {gap.min():.1f} to {gap.max():.1f} points better, on {len(gap)} networks (Table 2)",
+        f"LB is {ratio.min():.0f} to {ratio.max():.0f} times as sharp, at epsilon 1e-3 (Table 3)",
+        "the paper has no measure that rescaling leaves alone",
+        f"LB wins {min(won):.1f} to {max(won):.1f} points in {len(won)} rescues (appendix E)",
+        f"{int((gap > 0).sum())} of {len(gap)} networks have both, and no intervention on sharpness",
+    )
+
+
+MARKS = {FOR: "\N{CHECK MARK}", AGAINST: "\N{BALLOT X}", OPEN: "?", BESIDE: "\N{MIDDLE DOT}"}
 
 
 class Cards:
-    """A scorecard to show in a notebook: a table of two columns, narrow enough for a phone."""
+    """A scorecard to show in a notebook: question by question, narrow enough for a phone."""
 
     def __init__(self, table: pd.DataFrame):
         self.table = table
 
+    def _parts(self):
+        """(question and verdict, [(mark, line)]) of each question."""
+        found = verdicts(self.table)
+        for place, (question, effect) in enumerate(zip(QUESTIONS, published()), 1):
+            row = found.loc[place]
+            head = f"{place}. {question.asks} {row.verdict}, confidence {row.confidence}"
+            head += f" ({row.because})" if row.because else ""
+            lines = [("paper", effect)]
+            for claim in self.table[self.table.question == place].itertuples():
+                lines.append((claim.side, f"{claim.key} {claim.says} [{claim.evidence}]"))
+            lines += [("literature, for", text) for text in question.pro]
+            lines += [("literature, against", text) for text in question.contra]
+            yield head, lines
+
     def __repr__(self) -> str:
-        return "\n".join("\n    ".join([f"{row.verdict}: {row.paper}", *row.measured]) for row in self.table.itertuples())
+        return "\n".join(
+            "\n    ".join([head, *(f"{mark}: {line}" for mark, line in lines)])
+            for head, lines in self._parts()
+        )
 
     def _repr_html_(self) -> str:
-        left = ("text-align: left; vertical-align: top; white-space: normal; padding: 0.4em 0.6em 0.4em 0; "
-                "border-top: 1px solid rgba(128, 128, 128, 0.4);")
-        rows = []
-        for row in self.table.itertuples():
-            lines = "".join(f"<br><small>{html.escape(line)}</small>" for line in row.measured)
-            rows.append(f'<tr><td style="{left} width: 6.5em;"><b>{MARKS[row.verdict]} {row.verdict}</b></td>'
-                        f'<td style="{left}">{html.escape(row.paper)}{lines}</td></tr>')
-        head = f'<tr><th style="{left}">verdict</th><th style="{left}">what the paper says, and what we find</th></tr>'
-        return f'<table style="width: 100%;"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+        parts = []
+        for head, lines in self._parts():
+            items = "".join(
+                f"<li><b>{MARKS.get(mark, '')} {html.escape(mark)}</b>: {html.escape(line)}</li>" for mark, line in lines
+            )
+            parts.append(f"<p><b>{html.escape(head)}</b></p><ul>{items}</ul>")
+        return "".join(parts)
