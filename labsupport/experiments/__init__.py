@@ -26,17 +26,15 @@ from labsupport.experiments.recipes import (
 from labsupport.experiments.rescaling import FACTORS, RELATIVE, plain_minima, rescaled, valley
 from labsupport.experiments.scorecards import Cards, scorecard, verdicts
 from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
-from labsupport.experiments.warm_starts import annealed, growing, paths, remedies, reverse, warm_runs, warm_start
 
 __all__ = [
     "Cards", "FACTORS", "KEYS", "MEASURES", "RELATIVE", "along_training",
-    "annealed", "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
+    "around_spikes", "as_many_updates", "as_many_updates_provenance", "at_loss",
     "batch_size_sweep", "before_and_after", "bends", "between", "chosen", "closing_runs",
     "closing_the_gap", "control_provenance", "correlations", "dial_map", "distances",
     "early_stopping", "edge_of_stability", "finals", "four_measures", "generalization_gap",
-    "grid", "growing", "iterates", "long_run", "minima", "negative_control",
-    "partial_correlation", "partial_difference", "paths", "plain_minima", "planes", "record_as_many_updates",
-    "record_negative_control", "remedies", "rescaled", "reverse", "scorecard", "sharpness_of",
-    "sharpness_table", "slices", "spikes", "sweep_recipe", "sweep_runs", "valley", "verdicts", "warm_runs",
-    "warm_start",
+    "grid", "iterates", "long_run", "minima", "negative_control",
+    "partial_correlation", "partial_difference", "plain_minima", "planes", "record_as_many_updates",
+    "record_negative_control", "rescaled", "scorecard", "sharpness_of",
+    "sharpness_table", "slices", "spikes", "sweep_recipe", "sweep_runs", "valley", "verdicts",
 ]

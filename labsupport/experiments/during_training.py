@@ -24,7 +24,7 @@ AROUND = (-6, -3, -1, 0, 1, 2, 3, 6, 12)
 def long_run(s: Settings) -> Runs:
     """LB trained on beyond its stopping loss, to `settings.Settings.long_epochs`.
 
-    Checkpoints: SB's epochs of `warm_starts.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
+    Checkpoints: SB's epochs of `minima.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
     """
     keep = (*s.warm_epochs, *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every))
     recipe = s.LB.but(epochs=s.long_epochs, stop_loss=None)

@@ -1,0 +1,105 @@
+"""Chapter 6 in small: a table of relays, two points of smoke scale, and schedules whose outcome is known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from labsupport import Objective, Problem, experiments, settings
+from labsupport.exercises import chapter06
+
+
+def names() -> dict:
+    s = settings.TABLE["smoke"]
+    both = experiments.minima(s)
+    table = chapter06._example()
+    return {
+        "np": np,
+        "s": s,
+        "experiments": experiments,
+        "Objective": Objective,
+        "Problem": Problem,
+        "both": both,
+        "iterates": experiments.iterates(s),
+        "followers": {0: both["LB"], 3: both["LB"]},
+        "ks": [0, 3],
+        "table": table,
+        "per_epoch": 100,
+        "schedule": _schedule,
+        "grew": pd.Series([68.8, 68.8]),
+    }
+
+
+def _schedule(stages, problem=None):
+    """What training by ``stages`` came to, as a function of the first change: later is better and dearer."""
+    epoch = stages[0][0]
+    final = pd.DataFrame({"test_accuracy": [60.0 + epoch / 2], "steps": [1.0 * epoch]})
+    return SimpleNamespace(final=final, x=experiments.minima(settings.TABLE["smoke"])["SB"].x)
+
+
+_VERDICT = """
+def verdict(differences, margin):
+    d = np.asarray(differences, dtype=float)
+    half = {half}
+    low, high = d.mean() - half, d.mean() + half
+    if {equal}:
+        return "equal"
+    return "different" if {different} else "not known"
+
+answer = verdict
+"""
+_T = "stats.t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))"
+_INSIDE, _OUTSIDE = "-margin < low and high < margin", "low > margin or high < -margin"
+_HILL = """
+def hill(x_a, x_b):
+    line = experiments.between(s, x_a=x_a, x_b=x_b, alphas=np.linspace(0, 1, 11))
+    line = line.pivot(index="alpha", columns="seed", values="loss")
+    return {value}
+
+answer = hill
+"""
+_SPEED_UP = """
+def speed_up(table, per_epoch):
+    lb, sb = table[table.batch == "LB"], table[table.batch == "SB"]
+    goal = sb[sb.k == sb.k.max()].test_accuracy.mean()
+    best = lb.groupby("k").test_accuracy.{best}()
+    k = best[best >= goal].index[{which}]
+    return sb.updates.max() / (lb[lb.k == k].updates.mean() - {free})
+
+answer = speed_up
+"""
+
+WRONG = {
+    "6.1": {
+        _VERDICT.format(
+            half=_T.replace("stats.t.ppf(0.975, len(d) - 1)", "2"),
+            equal=_INSIDE,
+            different=_OUTSIDE,
+        ): "2.78",
+        _VERDICT.format(half=_T, equal="low < 0 < high", different=_OUTSIDE): "contains zero",
+        _VERDICT.format(
+            half=_T, equal=_INSIDE, different="high > margin or low < -margin"
+        ): "on one side",
+        _VERDICT.format(half=_T, equal=_INSIDE, different="low > margin"): "both sides",
+        "answer = lambda differences, margin: 'equal'": "both ends of the interval",
+    },
+    "6.2": {
+        _HILL.format(
+            value="float((line.max() - line.iloc[[0, -1]].min()).mean())"
+        ): "the lower end",
+        _HILL.format(value="float(line.max().mean())"): "top of the line",
+        _HILL.format(value="float(line.max().mean()) + 5"): "is right",
+    },
+    "6.3": {
+        "answer = speed_up": "Both mistakes",
+        _SPEED_UP.format(best="max", which=0, free=0): "best of the relay's seeds",
+        _SPEED_UP.format(best="mean", which=0, free="k * per_epoch"): "have to be made too",
+        _SPEED_UP.format(best="mean", which=-1, free=0): "the earliest",
+    },
+    "6.4": {
+        "stages = ((10, 400),)": "Keep the small batch for longer",
+        "stages = ((5000, 400),)": "updates",
+    },
+}
