@@ -83,7 +83,7 @@ WRONG = {
             half=_T, equal=_INSIDE, different="high > margin or low < -margin"
         ): "on one side",
         _VERDICT.format(half=_T, equal=_INSIDE, different="low > margin"): "both sides",
-        "answer = lambda differences, margin: 'equal'": "both ends of the interval",
+        "answer = lambda differences, margin: 'equal'": "both sides",
     },
     "6.2": {
         _HILL.format(
