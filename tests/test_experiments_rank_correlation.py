@@ -1,4 +1,5 @@
-"""Chapter 9's experiments: what they share with other chapters, intervals that count recipes, verdicts that are not typed."""
+"""Chapter 9's experiments: what they share with other chapters, intervals that count recipes, verdicts that are
+not typed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ s = settings.TABLE["smoke"]
 
 def test_rescaling_moves_the_papers_measure_and_nothing_else():
     def by_factor(**settings):
-        table = experiments.rescaled(s, (1.0, 64.0), **settings).set_index(["batch", "factor", "seed"])
+        table = experiments.rescaled(s, (1.0, 64.0), **settings).set_index(
+            ["batch", "factor", "seed"]
+        )
         return (table.xs(factor, level="factor") for factor in (1.0, 64.0))
 
     before, after = by_factor()
@@ -51,7 +54,9 @@ def test_the_eigenvalues_belong_to_the_checkpoints():
     d = data.load("mnist1d", train_size=s.edge_train_size)
     f = Objective("F0-plain", d.x_train, d.y_train)
     assert one.train_loss == pytest.approx(f(run.checkpoints[2][1]).item(), rel=1e-5)
-    assert one.eigenvalue == pytest.approx(curvature.top_eigenvalues(f, run.checkpoints[2][1]).item(), rel=0.02)
+    assert one.eigenvalue == pytest.approx(
+        curvature.top_eigenvalues(f, run.checkpoints[2][1]).item(), rel=0.02
+    )
     assert one.limit == pytest.approx(2 / 0.3)
 
 
@@ -98,8 +103,14 @@ def made_up():
     rows = []
     for recipe in range(12):
         for seed in range(5):
-            rows.append({"recipe": f"r{recipe}", "m": recipe + 0.1 * seed, "test_accuracy": 80 - 3 * recipe + 0.1 * seed,
-                         "noise": rng.normal()})
+            rows.append(
+                {
+                    "recipe": f"r{recipe}",
+                    "m": recipe + 0.1 * seed,
+                    "test_accuracy": 80 - 3 * recipe + 0.1 * seed,
+                    "noise": rng.normal(),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -109,40 +120,71 @@ def test_between_and_within_are_told_apart(made_up):
     assert within["correlation"] == 1
     noise = rank_correlation.between(made_up, "noise")
     middle = made_up.groupby("recipe")[["noise", "test_accuracy"]].median()
-    assert noise["correlation"] == pytest.approx(spearmanr(middle.noise, middle.test_accuracy).statistic)
+    assert noise["correlation"] == pytest.approx(
+        spearmanr(middle.noise, middle.test_accuracy).statistic
+    )
     assert noise["low"] < noise["correlation"] < noise["high"] and noise["low"] < 0 < noise["high"]
 
 
 def test_what_is_left_when_another_column_is_held_fixed():
     table = of_forty(seed=1)
     ranks = table[["m", "z", "test_accuracy"]].rank()
-    m, outcome = (ranks[name] - np.polyval(np.polyfit(ranks.z, ranks[name], 1), ranks.z) for name in ("m", "test_accuracy"))
+    m, outcome = (
+        ranks[name] - np.polyval(np.polyfit(ranks.z, ranks[name], 1), ranks.z)
+        for name in ("m", "test_accuracy")
+    )
     found = rank_correlation.partial_correlation(table, "m", "z")
-    assert found["correlation"] == pytest.approx(np.corrcoef(m, outcome)[0, 1]) and found["recipes"] == 40
-    assert 0 < found["low"] < found["correlation"] < found["high"] < rank_correlation.between(table, "m")["high"]
+    assert (
+        found["correlation"] == pytest.approx(np.corrcoef(m, outcome)[0, 1])
+        and found["recipes"] == 40
+    )
+    assert (
+        0
+        < found["low"]
+        < found["correlation"]
+        < found["high"]
+        < rank_correlation.between(table, "m")["high"]
+    )
 
 
 def test_an_interval_of_95_percent_contains_what_is_true_nearly_always():
-    found = [rank_correlation.partial_correlation(of_forty(seed), "echo", "z", resamples=400) for seed in range(30)]
-    assert 26 <= sum(one["low"] < 0 < one["high"] for one in found)  # beyond z, the echo of z knows nothing
+    found = [
+        rank_correlation.partial_correlation(of_forty(seed), "echo", "z", resamples=400)
+        for seed in range(30)
+    ]
+    assert (
+        sum(one["low"] < 0 < one["high"] for one in found) >= 26
+    )  # beyond z, the echo of z knows nothing
 
 
 def of_forty(seed):
     """Forty recipes whose accuracy follows z and m; ``echo`` follows z alone."""
     z, own, chance, noise = np.random.default_rng(seed).normal(size=(4, 40))
-    return pd.DataFrame({"recipe": [f"r{k}" for k in range(40)], "z": z, "m": z + own, "test_accuracy": z + own + chance,
-                         "echo": z + 0.3 * noise})
+    return pd.DataFrame(
+        {
+            "recipe": [f"r{k}" for k in range(40)],
+            "z": z,
+            "m": z + own,
+            "test_accuracy": z + own + chance,
+            "echo": z + 0.3 * noise,
+        }
+    )
 
 
 def test_more_seeds_of_the_same_recipes_do_not_narrow_the_interval(made_up):
     twice = pd.concat([made_up, made_up])
-    widths = [(found := rank_correlation.between(table, "noise"))["high"] - found["low"] for table in (made_up, twice)]
+    widths = [
+        (found := rank_correlation.between(table, "noise"))["high"] - found["low"]
+        for table in (made_up, twice)
+    ]
     assert widths[0] == pytest.approx(widths[1])
 
 
 def test_recipes_of_one_seed_say_nothing_about_within(made_up):
     lone = pd.DataFrame({"recipe": ["x", "y"], "m": [0, 1], "test_accuracy": [50, 60]})
-    assert rank_correlation.within(pd.concat([made_up, lone]), "m") == rank_correlation.within(made_up, "m")
+    assert rank_correlation.within(pd.concat([made_up, lone]), "m") == rank_correlation.within(
+        made_up, "m"
+    )
 
 
 def test_equal_ratios_are_ties_and_a_growing_batch_has_none():
@@ -157,7 +199,10 @@ def test_two_measures_are_compared_on_the_same_draws():
     found = rank_correlation.partial_difference(table, "m", "same", "z")
     assert found["correlation"] == found["low"] == found["high"] == 0
     other = rank_correlation.partial_difference(table, "m", "echo", "z")
-    alone = [rank_correlation.partial_correlation(table, name, "z")["correlation"] for name in ("m", "echo")]
+    alone = [
+        rank_correlation.partial_correlation(table, name, "z")["correlation"]
+        for name in ("m", "echo")
+    ]
     assert other["correlation"] == pytest.approx(alone[0] - alone[1])
 
 
@@ -165,20 +210,57 @@ def test_two_measures_are_compared_on_the_same_draws():
 
 
 def claims(monkeypatch, rows):
-    columns = ["key", "says", "held", "evidence", "margin", "mean", "low", "high", "bound", "exploratory", "source"]
+    columns = [
+        "key",
+        "says",
+        "held",
+        "evidence",
+        "margin",
+        "mean",
+        "low",
+        "high",
+        "bound",
+        "exploratory",
+        "source",
+    ]
     monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame(rows, columns=columns))
 
 
 def claim(key, mean, half, held, exploratory=False):
-    return [key, f"says {key} < x", held, f"{mean}", 1.0, mean, mean - half, mean + half, "above 0", exploratory, "committed"]
+    return [
+        key,
+        f"says {key} < x",
+        held,
+        f"{mean}",
+        1.0,
+        mean,
+        mean - half,
+        mean + half,
+        "above 0",
+        exploratory,
+        "committed",
+    ]
 
 
 def test_a_claim_points_where_its_interval_lies(monkeypatch):
-    claims(monkeypatch, [claim("2.1", 3, 1, True), claim("2.3", 0.5, 1, False), claim("7.1", -3, 1, False),
-                         claim("2.5", 2, 1, True), claim("1.1", 1, 0.5, True)])
+    claims(
+        monkeypatch,
+        [
+            claim("2.1", 3, 1, True),
+            claim("2.3", 0.5, 1, False),
+            claim("7.1", -3, 1, False),
+            claim("2.5", 2, 1, True),
+            claim("1.1", 1, 0.5, True),
+        ],
+    )
     card = scorecards.scorecard()
     assert card[card.question == 1].set_index("key").side.to_dict() == {
-        "2.1": "for", "2.3": "open", "7.1": "against", "2.5": "against", "1.1": "beside"}
+        "2.1": "for",
+        "2.3": "open",
+        "7.1": "against",
+        "2.5": "against",
+        "1.1": "beside",
+    }
     assert card.set_index(["question", "key"]).lean[1, "2.1"] == 3
 
 
@@ -187,7 +269,14 @@ def test_a_verdict_follows_from_its_claims(monkeypatch):
     found = scorecards.verdicts(scorecards.scorecard())
     assert (found.verdict[2], found.confidence[2]) == ("yes", "moderate")
     assert found.verdict[1] == "undecided"
-    claims(monkeypatch, [claim("4.1", 3, 1, True, True), claim("4.2", 3, 1, True, True), claim("4.3", -3, 1, False)])
+    claims(
+        monkeypatch,
+        [
+            claim("4.1", 3, 1, True, True),
+            claim("4.2", 3, 1, True, True),
+            claim("4.3", -3, 1, False),
+        ],
+    )
     found = scorecards.verdicts(scorecards.scorecard())
     assert (found.verdict[2], found.confidence[2]) == ("mostly yes", "low")
 

@@ -10,7 +10,6 @@ from labsupport.exercises import Answer
 from labsupport.problem import Problem
 
 
-
 def _divided(epsilon: float) -> np.ndarray:
     """By how much augmentation divided LB's sharpness: one factor for each of C1 to C4."""
     plain, rescued = paper.table3(), paper.appendix_e()

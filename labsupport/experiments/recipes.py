@@ -34,10 +34,13 @@ def ratio(s: Settings) -> float:
 def closing_recipes(s: Settings) -> dict[str, Recipe]:
     """The chapter's methods, by name. Those not called "SB, ..." train in large batches, and stop at MATCHED_LOSS.
 
-    Appendix E of Keskar et al. 2017: "augmented" (and "SB, augmented" beside it), "conservative" (and "three steps", the
-    same without its penalty). Robust training's modern form: "SAM", "ASAM". Hoffer et al. 2017: "root rate", "ghost norm" at
+    Appendix E of Keskar et al. 2017: "augmented" (and "SB, augmented" beside it), "conservative" (and "three
+    steps", the
+    same without its penalty). Robust training's modern form: "SAM", "ASAM". Hoffer et al. 2017: "root rate",
+    "ghost norm" at
     LB's own rate, and both, "root + ghost". Goyal et al. 2017: "linear rate", and "linear, cold" without its warm-up.
-    "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes, and twice the epochs.
+    "growing" starts in small batches. "SB, slow" has SB's rate divided by the ratio of the batch sizes, and twice
+    the epochs.
     What is normalized in groups of 32 has SB's number of epochs instead of a stop; it ends near the same loss.
     """
     LB, times = s.LB.but(stop_loss=MATCHED_LOSS), ratio(s)
@@ -59,7 +62,10 @@ def closing_recipes(s: Settings) -> dict[str, Recipe]:
         "root + ghost": root.but(ghost_batch=s.SB.batch_size, epochs=s.SB.epochs, stop_loss=None),
         "linear, cold": linear.but(warmup_steps=0),
         "linear rate": linear,
-        "growing": s.SB.but(growth=((grown, middle), (grown + max(1, grown // 2), LB.batch_size)), stop_loss=MATCHED_LOSS),
+        "growing": s.SB.but(
+            growth=((grown, middle), (grown + max(1, grown // 2), LB.batch_size)),
+            stop_loss=MATCHED_LOSS,
+        ),
         "SB, slow": s.SB.but(learning_rate=rate / times, epochs=2 * s.SB.epochs),
     }
 
@@ -73,10 +79,15 @@ def closing_runs(s: Settings) -> dict[str, Runs]:
     """One training per method of `closing_recipes`, from the same starts; SB is that of `minima`."""
     wanted = closing_recipes(s)
     wanted.pop("SB")
-    drawn = {name: wanted[name] for name in ("LB", "SB, slow")}  # their way is drawn; of the others the end is enough
+    drawn = {
+        name: wanted[name] for name in ("LB", "SB, slow")
+    }  # their way is drawn; of the others the end is enough
     others = {name: recipe for name, recipe in wanted.items() if name not in drawn}
-    runs = {"SB": minima(s)["SB"], **sweep.run(s.main, drawn, s.seeds),
-            **sweep.run(s.main, others, s.seeds, records=8)}
+    runs = {
+        "SB": minima(s)["SB"],
+        **sweep.run(s.main, drawn, s.seeds),
+        **sweep.run(s.main, others, s.seeds, records=8),
+    }
     return {name: runs[name] for name in closing_recipes(s)}
 
 
@@ -96,7 +107,8 @@ def reached(s: Settings, runs: Mapping[str, Runs]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        method, seed; test_accuracy, train_accuracy (percent); sharpness at epsilon 1e-3 and sharpness_5e-4 (percent, Metric 2.1
+        method, seed; test_accuracy, train_accuracy (percent); sharpness at epsilon 1e-3 and sharpness_5e-4
+        (percent, Metric 2.1
         of Keskar et al. 2017 in full space, ``strong``, one search); train_loss, test_loss (nats); updates (of the
         parameters: a batch that is used for three steps counts three); seconds (wall time of training, a seed's share).
     """
@@ -105,28 +117,46 @@ def reached(s: Settings, runs: Mapping[str, Runs]) -> pd.DataFrame:
 
 def _row(s: Settings, name: str, run: Runs) -> pd.DataFrame:
     last = run.final
-    return pd.DataFrame({
-        "method": name, "seed": last.index, "test_accuracy": last.test_accuracy.values,
-        "train_accuracy": last.train_accuracy.values, **_sharpness(s, run.x), "train_loss": last.train_loss.values,
-        "test_loss": last.test_loss.values, "updates": last.steps.values * run.recipe.inner_steps,
-        "seconds": run.seconds / len(last)})
+    return pd.DataFrame(
+        {
+            "method": name,
+            "seed": last.index,
+            "test_accuracy": last.test_accuracy.values,
+            "train_accuracy": last.train_accuracy.values,
+            **_sharpness(s, run.x),
+            "train_loss": last.train_loss.values,
+            "test_loss": last.test_loss.values,
+            "updates": last.steps.values * run.recipe.inner_steps,
+            "seconds": run.seconds / len(last),
+        }
+    )
 
 
 def _sharpness(s: Settings, x: Tensor) -> dict[str, np.ndarray]:
     table = sharpness_of(s.main, x, starts=1)
-    return {name: table.loc[table.epsilon == epsilon, "sharpness"].to_numpy()
-            for name, epsilon in (("sharpness", 1e-3), ("sharpness_5e-4", 5e-4))}
+    return {
+        name: table.loc[table.epsilon == epsilon, "sharpness"].to_numpy()
+        for name, epsilon in (("sharpness", 1e-3), ("sharpness_5e-4", 5e-4))
+    }
 
 
 # -- as many updates as SB: minutes, therefore committed ------------------------------------------------------------
 
 
 def long_recipes(s: Settings) -> dict[str, Recipe]:
-    """Large batches with as many updates as SB makes (10,000), and no stop before: LB's own rate, or all of Hoffer's advice."""
+    """Large batches with as many updates as SB makes (10,000), and no stop before: LB's own rate, or all of
+    Hoffer's advice."""
     total = len(s.main.load().y_train)
-    longer = {"epochs": None, "steps": s.SB.epochs * math.ceil(total / s.SB.batch_size), "stop_loss": None}
+    longer = {
+        "epochs": None,
+        "steps": s.SB.epochs * math.ceil(total / s.SB.batch_size),
+        "stop_loss": None,
+    }
     short = closing_recipes(s)
-    return {"LB, long": short["LB"].but(**longer), "root + ghost, long": short["root + ghost"].but(**longer)}
+    return {
+        "LB, long": short["LB"].but(**longer),
+        "root + ghost, long": short["root + ghost"].but(**longer),
+    }
 
 
 def as_many_updates() -> pd.DataFrame:
@@ -149,8 +179,13 @@ def record_as_many_updates(s: Settings, **where) -> str:
     wanted, began = long_recipes(s), time.process_time()
     runs = sweep.run(s.main, wanted, s.seeds)
     rows = reached(s, runs)
-    about = provenance.here(network=s.main.network, data=s.main.dataset, seeds=s.seeds, core_seconds=round(time.process_time() - began),
-                            **{name: repr(recipe) for name, recipe in wanted.items()})
+    about = provenance.here(
+        network=s.main.network,
+        data=s.main.dataset,
+        seeds=s.seeds,
+        core_seconds=round(time.process_time() - began),
+        **{name: repr(recipe) for name, recipe in wanted.items()},
+    )
     return str(provenance.write("as-many-updates", rows, about, **where))
 
 
@@ -160,17 +195,29 @@ def record_as_many_updates(s: Settings, **where) -> str:
 def dial_recipes(s: Settings) -> dict[tuple[int, float], Recipe]:
     """{(batch size, learning rate): Recipe}: three batch sizes, five rates, each a factor of 3.54 apart.
 
-    Rates above 1e-3 are warmed up. Batches of 32 get SB's 80 epochs (the lowest rate, "SB, slow", twice as many); larger
+    Rates above 1e-3 are warmed up. Batches of 32 get SB's 80 epochs (the lowest rate, "SB, slow", twice as many);
+    larger
     ones, which make fewer updates an epoch, up to 200, and stop at MATCHED_LOSS.
     """
-    known = {(r.batch_size, _rounded(r.learning_rate)): r
-             for r in (closing_recipes(s)[name] for name in ("SB", "LB", "root rate", "linear rate", "SB, slow"))}
+    known = {
+        (r.batch_size, _rounded(r.learning_rate)): r
+        for r in (
+            closing_recipes(s)[name]
+            for name in ("SB", "LB", "root rate", "linear rate", "SB, slow")
+        )
+    }
     cells = {}
     for size in (s.SB.batch_size, middle_batch(s), s.LB.batch_size):
         for power in (-1.0, -0.5, 0.0, 0.5, 1.0):
             rate = s.SB.learning_rate * ratio(s) ** power
-            ends = {"epochs": s.SB.epochs} if size == s.SB.batch_size else {"epochs": s.LB.epochs, "stop_loss": MATCHED_LOSS}
-            fresh = Recipe(size, learning_rate=rate, warmup_steps=WARMUP_STEPS if power > 0 else 0, **ends)
+            ends = (
+                {"epochs": s.SB.epochs}
+                if size == s.SB.batch_size
+                else {"epochs": s.LB.epochs, "stop_loss": MATCHED_LOSS}
+            )
+            fresh = Recipe(
+                size, learning_rate=rate, warmup_steps=WARMUP_STEPS if power > 0 else 0, **ends
+            )
             cells[size, _rounded(rate)] = known.get((size, _rounded(rate)), fresh)
     return cells
 
@@ -185,15 +232,30 @@ def dial_map(s: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        batch_size, learning_rate; test_accuracy (percent); sharpness and sharpness_5e-4 (percent, as in `closing_the_gap`);
+        batch_size, learning_rate; test_accuracy (percent); sharpness and sharpness_5e-4 (percent, as in
+        `closing_the_gap`);
         train_loss (nats); updates; fitted: whether the training loss came below 1.5 times MATCHED_LOSS.
     """
     table, cells = closing_runs(s), dial_recipes(s)
     shared = {run.recipe: run for run in table.values()}
-    fresh = one_seed(s, {f"{size}, {rate}": recipe for (size, rate), recipe in cells.items() if recipe not in shared})
-    runs = [shared[recipe] if recipe in shared else fresh[f"{size}, {rate}"] for (size, rate), recipe in cells.items()]
+    fresh = one_seed(
+        s,
+        {
+            f"{size}, {rate}": recipe
+            for (size, rate), recipe in cells.items()
+            if recipe not in shared
+        },
+    )
+    runs = [
+        shared[recipe] if recipe in shared else fresh[f"{size}, {rate}"]
+        for (size, rate), recipe in cells.items()
+    ]
     last = pd.concat([run.final.iloc[[0]] for run in runs], ignore_index=True)
     found = _sharpness(s, torch.stack([run.x[0] for run in runs]))
     return pd.DataFrame(list(cells), columns=["batch_size", "learning_rate"]).assign(
-        test_accuracy=last.test_accuracy, **found, train_loss=last.train_loss, updates=last.steps,
-        fitted=last.train_loss <= 1.5 * MATCHED_LOSS)
+        test_accuracy=last.test_accuracy,
+        **found,
+        train_loss=last.train_loss,
+        updates=last.steps,
+        fitted=last.train_loss <= 1.5 * MATCHED_LOSS,
+    )

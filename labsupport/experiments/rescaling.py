@@ -43,10 +43,13 @@ def plain_minima(s: Settings) -> dict[str, Runs]:
     return sweep.run(_problem(s), plain_recipes(s), s.seeds, records=8)
 
 
-def rescaled(s: Settings, factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0) -> pd.DataFrame:
+def rescaled(
+    s: Settings, factors: tuple[float, ...] = FACTORS, *, epsilon: float = 1e-3, offset: float = 1.0
+) -> pd.DataFrame:
     """The sharpness of the same functions at rescaled points.
 
-    ``epsilon`` and ``offset`` go to `sharpness.sharpness`: the paper's box, or with 0 and `RELATIVE` the one without "+ 1".
+    ``epsilon`` and ``offset`` go to `sharpness.sharpness`: the paper's box, or with 0 and `RELATIVE` the one
+    without "+ 1".
 
     Returns
     -------
@@ -55,8 +58,13 @@ def rescaled(s: Settings, factors: tuple[float, ...] = FACTORS, *, epsilon: floa
         al. 2017, ``strong``, one search); loss (nats).
     """
     options = {"starts": 1} if offset == 1 else {"starts": 1, "offset": offset}
-    tables = [sharpness_of(_problem(s), symmetry.rescale(NETWORK, run.x, factor), epsilons=(epsilon,), **options).assign(batch=batch, factor=factor)
-              for batch, run in plain_minima(s).items() for factor in factors]
+    tables = [
+        sharpness_of(
+            _problem(s), symmetry.rescale(NETWORK, run.x, factor), epsilons=(epsilon,), **options
+        ).assign(batch=batch, factor=factor)
+        for batch, run in plain_minima(s).items()
+        for factor in factors
+    ]
     return pd.concat(tables, ignore_index=True)[["batch", "factor", "seed", "sharpness", "loss"]]
 
 

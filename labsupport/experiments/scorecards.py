@@ -89,16 +89,26 @@ QUESTIONS = (
 
 #: (what the paper says, why no chapter tests it)
 NOT_TESTABLE = (
-    ("The gap and the sharpness are there on C1 to C4, on CIFAR-10 and CIFAR-100 (Tables 2 to 4)",
-     "too long for a chapter in five seeds; our chapters train on MNIST-1D and MNIST"),
-    ("They are there on F2, speech frames of TIMIT (Tables 2 to 4)",
-     "TIMIT needs a license, and no chapter trains on speech"),
-    ("Other large-batch optimizers (ADAGRAD, SGD, adaQN) give similar results (text)",
-     "the paper prints no numbers to set ours beside"),
-    ("Adversarial and stability training do not help large batches (appendix E)",
-     "the paper prints no numbers, and gives no settings"),
-    ("Large batches save time on P processors while their extra iterations stay below a bound (appendix C)",
-     "needs many processors and their communication"),
+    (
+        "The gap and the sharpness are there on C1 to C4, on CIFAR-10 and CIFAR-100 (Tables 2 to 4)",
+        "too long for a chapter in five seeds; our chapters train on MNIST-1D and MNIST",
+    ),
+    (
+        "They are there on F2, speech frames of TIMIT (Tables 2 to 4)",
+        "TIMIT needs a license, and no chapter trains on speech",
+    ),
+    (
+        "Other large-batch optimizers (ADAGRAD, SGD, adaQN) give similar results (text)",
+        "the paper prints no numbers to set ours beside",
+    ),
+    (
+        "Adversarial and stability training do not help large batches (appendix E)",
+        "the paper prints no numbers, and gives no settings",
+    ),
+    (
+        "Large batches save time on P processors while their extra iterations stay below a bound (appendix C)",
+        "needs many processors and their communication",
+    ),
 )
 
 
@@ -113,7 +123,10 @@ def scorecard() -> pd.DataFrame:
         half-widths of its interval: held above 1, refuted below -1; NaN without an interval), evidence, source.
     """
     claims = check.recorded()
-    tables = [under(claims, question).assign(question=place) for place, question in enumerate(QUESTIONS, 1)]
+    tables = [
+        under(claims, question).assign(question=place)
+        for place, question in enumerate(QUESTIONS, 1)
+    ]
     return pd.concat(tables, ignore_index=True)[["question", *COLUMNS]]
 
 
@@ -123,8 +136,17 @@ def under(claims: pd.DataFrame, question: Question) -> pd.DataFrame:
     for claim in claims.to_dict("records") if len(claims) else ():
         if (side := _side(claim, question)) is not None:
             exploratory = claim.get("exploratory", False) is True
-            rows.append([claim["key"], claim["says"], side, exploratory, lean(claim), claim["evidence"],
-                         claim.get("source", "")])
+            rows.append(
+                [
+                    claim["key"],
+                    claim["says"],
+                    side,
+                    exploratory,
+                    lean(claim),
+                    claim["evidence"],
+                    claim.get("source", ""),
+                ]
+            )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -179,7 +201,8 @@ def verdict(rows: pd.DataFrame, contra: tuple[str, ...] = ()) -> dict:
     own = rows[rows.side == side]
     doubts = {
         f"claims that point the other way: {min(pro, con)}": min(pro, con) > 0,
-        "half of its claims or more are exploratory": len(own) > 0 and own.exploratory.mean() >= 0.5,
+        "half of its claims or more are exploratory": len(own) > 0
+        and own.exploratory.mean() >= 0.5,
         f"open claims: {count[OPEN]}": count[OPEN] > 0,
         "the literature is divided": bool(contra) and side == FOR,
     }
@@ -199,11 +222,22 @@ def verdicts(card: pd.DataFrame) -> pd.DataFrame:
 
 def published() -> tuple[str, ...]:
     """The paper's own effect for each of the five questions, from its tables."""
-    tests = paper.table2().query("split == 'test'").pivot(index="network", columns="batch", values="mean")
-    sharp = paper.table3().query("epsilon == 1e-3").pivot(index="network", columns="batch", values="mean")
+    tests = (
+        paper.table2()
+        .query("split == 'test'")
+        .pivot(index="network", columns="batch", values="mean")
+    )
+    sharp = (
+        paper.table3()
+        .query("epsilon == 1e-3")
+        .pivot(index="network", columns="batch", values="mean")
+    )
     gap, ratio = tests.SB - tests.LB, sharp.LB / sharp.SB
     rescued = paper.appendix_e().query("quantity == 'test_accuracy' and batch == 'LB'")
-    won = [row.mean_ - tests.LB[row.network] for row in rescued.rename(columns={"mean": "mean_"}).itertuples()]
+    won = [
+        row.mean_ - tests.LB[row.network]
+        for row in rescued.rename(columns={"mean": "mean_"}).itertuples()
+    ]
     return (
         f"SB tests {gap.min():.1f} to {gap.max():.1f} points better, on {len(gap)} networks (Table 2)",
         f"LB is {ratio.min():.0f} to {ratio.max():.0f} times as sharp, at epsilon 1e-3 (Table 3)",
@@ -246,7 +280,8 @@ class Cards:
         parts = []
         for head, lines in self._parts():
             items = "".join(
-                f"<li><b>{MARKS.get(mark, '')} {html.escape(mark)}</b>: {html.escape(line)}</li>" for mark, line in lines
+                f"<li><b>{MARKS.get(mark, '')} {html.escape(mark)}</b>: {html.escape(line)}</li>"
+                for mark, line in lines
             )
             parts.append(f"<p><b>{html.escape(head)}</b></p><ul>{items}</ul>")
         return "".join(parts)

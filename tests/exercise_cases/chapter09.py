@@ -5,9 +5,9 @@ import pandas as pd
 
 from labsupport import settings
 
-
 CLAIMS = pd.DataFrame(
-    {"key": key, "says": "", "held": True, "margin": 9.0, "evidence": ""} for key in ("7.1", "7.3", "7.5", "7.7")
+    {"key": key, "says": "", "held": True, "margin": 9.0, "evidence": ""}
+    for key in ("7.1", "7.3", "7.5", "7.7")
 )
 
 
