@@ -38,7 +38,9 @@ def test_with_frozen_statistics_the_batches_of_an_epoch_average_to_the_full_grad
     mean = batch_gradients(fixed, x, batches).mean(0)
     torch.testing.assert_close(mean, fixed.gradient(x), atol=1e-5, rtol=1e-3)
     off = batch_gradients(f, x, batches).mean(0) - f.gradient(x)
-    assert off.norm() > 0.1 * f.gradient(x).norm()  # each batch normalized by itself: another function
+    assert (
+        off.norm() > 0.1 * f.gradient(x).norm()
+    )  # each batch normalized by itself: another function
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6])

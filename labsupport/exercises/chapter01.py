@@ -33,7 +33,9 @@ def test_cut(cut) -> str | None:
     one = _order(cut, 1)
     torch.manual_seed(1)
     if _order(cut, 1) != one:
-        return "The same generator gives another order each time: the shuffle does not draw from it."
+        return (
+            "The same generator gives another order each time: the shuffle does not draw from it."
+        )
     return None
 
 
@@ -54,10 +56,12 @@ def test_noise_scale(estimate) -> str | None:
     signal, variance = (64 * t - 8 * s) / 56, (s - t) / (1 / 8 - 1 / 64)
     found = float(estimate(small, large, 8, 64))
     mistakes = {
-        "That is the ratio of the two means. Each mean still holds signal and noise together.": s / t,
+        "That is the ratio of the two means. Each mean still holds signal and noise together.": s
+        / t,
         "That is 1 over the noise scale: signal over variance.": signal / variance,
         "That is the variance alone; divide it by the signal.": variance,
-        "You took the large batch's squared length for the signal. It holds noise too: sigma^2 / B.": variance / t,
+        "You took the large batch's squared length for the signal. It holds noise too: sigma^2 / B.": variance
+        / t,
         "The difference of the means is sigma^2 (1/b - 1/B), not sigma^2.": (s - t) / signal,
     }
     if same(found, variance / signal, 1e-3):
@@ -70,28 +74,49 @@ def test_noise_scale(estimate) -> str | None:
 
 
 ANSWERS = {
-    "1.1": Answer(8400, tolerance=1e-9, mistakes={
-        "You left out the smaller batch at the end of each epoch.": 8300,
-        "You counted the smaller batch once; it comes in every epoch.": 8301,
-        "A third of an update cannot be made: round up within each epoch.": 400_000 / 48,
-        "You rounded up once for all epochs together; each epoch has a smaller batch of its own.": 8334,
-        "That is the number in one epoch.": 84,
-    }),
-    "1.2": Answer(lambda r, N: 4 * r * N / (N - 1 + 4 * r), tolerance=0.01, mistakes={
-        "That is right for batches drawn with replacement. Without, fewer are enough.": lambda r, N: 4 * r,
-        "Half as long means a quarter of the squared length: you took a half.":
-            lambda r, N: 2 * r * N / (N - 1 + 2 * r),
-        "You took a half for a quarter, and left out the finite-population correction.": lambda r, N: 2 * r,
-        "At the noise scale noise and signal are equal; the noise is to be half as long.": lambda r, N: r,
-        "That would make the noise twice as long as the signal, not half.": lambda r, N: r / 4,
-    }),
+    "1.1": Answer(
+        8400,
+        tolerance=1e-9,
+        mistakes={
+            "You left out the smaller batch at the end of each epoch.": 8300,
+            "You counted the smaller batch once; it comes in every epoch.": 8301,
+            "A third of an update cannot be made: round up within each epoch.": 400_000 / 48,
+            "You rounded up once for all epochs together; each epoch has a smaller batch of its own.": 8334,
+            "That is the number in one epoch.": 84,
+        },
+    ),
+    "1.2": Answer(
+        lambda r, N: 4 * r * N / (N - 1 + 4 * r),
+        tolerance=0.01,
+        mistakes={
+            "That is right for batches drawn with replacement. Without, fewer are enough.": lambda r, N: (
+                4 * r
+            ),
+            "Half as long means a quarter of the squared length: you took a half.": lambda r, N: (
+                2 * r * N / (N - 1 + 2 * r)
+            ),
+            "You took a half for a quarter, and left out the finite-population correction.": lambda r, N: (
+                2 * r
+            ),
+            "At the noise scale noise and signal are equal; the noise is to be half as long.": lambda r, N: (
+                r
+            ),
+            "That would make the noise twice as long as the signal, not half.": lambda r, N: r / 4,
+        },
+    ),
     "1.3": Answer(test=test_cut),
-    "1.4": Answer(lambda in_order, shuffled: in_order / shuffled, tolerance=0.1, mistakes={
-        "That is the ratio upside down: sorted over shuffled is asked for.":
-            lambda in_order, shuffled: shuffled / in_order,
-        "That is the ratio of the lengths; the noise is their square.":
-            lambda in_order, shuffled: (in_order / shuffled) ** 0.5,
-        "Batches of one class are not independent samples: their errors do not cancel.": 1,
-    }),
+    "1.4": Answer(
+        lambda in_order, shuffled: in_order / shuffled,
+        tolerance=0.1,
+        mistakes={
+            "That is the ratio upside down: sorted over shuffled is asked for.": lambda in_order, shuffled: (
+                shuffled / in_order
+            ),
+            "That is the ratio of the lengths; the noise is their square.": lambda in_order, shuffled: (
+                (in_order / shuffled) ** 0.5
+            ),
+            "Batches of one class are not independent samples: their errors do not cancel.": 1,
+        },
+    ),
     "1.5": Answer(test=test_noise_scale),
 }

@@ -25,9 +25,19 @@ def _small():
 
 def names() -> dict:
     dataset, f = _small()
-    along = pd.DataFrame({"path": ["SB", "SB", "LB"], "epoch": [8, 8, 8], "noise_scale": [550.0, 650.0, 1.0]})
-    return {"torch": torch, "N": 320, "dataset": dataset, "f": f, "along": along, "s": None,
-            "experiments": _Experiments, "noise": minibatch_noise}
+    along = pd.DataFrame(
+        {"path": ["SB", "SB", "LB"], "epoch": [8, 8, 8], "noise_scale": [550.0, 650.0, 1.0]}
+    )
+    return {
+        "torch": torch,
+        "N": 320,
+        "dataset": dataset,
+        "f": f,
+        "along": along,
+        "s": None,
+        "experiments": _Experiments,
+        "noise": minibatch_noise,
+    }
 
 
 def _cut(body: str) -> str:
@@ -44,18 +54,26 @@ WRONG = {
         "answer = cut": "with replacement",
         "answer = [torch.arange(10)]": "the function itself",
         _cut("return list(torch.arange(total).split(batch_size))"): "nothing is shuffled",
-        _cut("return list(torch.randint(total, (total,), generator=generator).split(batch_size))"): "with replacement",
+        _cut(
+            "return list(torch.randint(total, (total,), generator=generator).split(batch_size))"
+        ): "with replacement",
         _cut("return list(torch.randperm(total).split(batch_size))"): "does not draw from it",
-        _cut("return list(torch.randperm(total, generator=torch.Generator().manual_seed(0)).split(batch_size))"):
-            "must go on",
-        _cut("return list(torch.randperm(total, generator=generator)[:96].split(batch_size))"):
-            "smaller batch is missing",
-        _cut("return list(torch.randperm(total, generator=generator).split(50))"): "32, 32, 32 and 4",
+        _cut(
+            "return list(torch.randperm(total, generator=torch.Generator().manual_seed(0)).split(batch_size))"
+        ): "must go on",
+        _cut(
+            "return list(torch.randperm(total, generator=generator)[:96].split(batch_size))"
+        ): "smaller batch is missing",
+        _cut(
+            "return list(torch.randperm(total, generator=generator).split(50))"
+        ): "32, 32, 32 and 4",
     },
     "1.5": {
         "answer = noise_scale": "ratio of the two means",
         "answer = 50": "the function itself",
-        _scale("return ((B * t - b * s) / (B - b)) / ((s - t) / (1 / b - 1 / B))"): "1 over the noise scale",
+        _scale(
+            "return ((B * t - b * s) / (B - b)) / ((s - t) / (1 / b - 1 / B))"
+        ): "1 over the noise scale",
         _scale("return (s - t) / (1 / b - 1 / B)"): "variance alone",
         _scale("return (s - t) / (1 / b - 1 / B) / t"): "It holds noise too",
         _scale("return (s - t) / ((B * t - b * s) / (B - b))"): "not sigma^2",

@@ -1,0 +1,123 @@
+"""Chapter 2's exercises: the other gap, seeds that would be needed, a control, an error of paired accuracies."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import t as student
+
+from labsupport.exercises import Answer, same
+from labsupport.recipe import Recipe
+
+#: What a control must hold fixed, with the sentence for a design that does not.
+FIXED = {
+    "stop_loss": "Their stop_loss differs, so they end at different training losses, as in the chapter.",
+    "optimizer": "Their optimizers differ: a second cause beside the batch size.",
+    "learning_rate": "Their learning rates differ: a second cause beside the batch size.",
+    "momentum": "Their momentum differs: a second cause beside the batch size.",
+    "weight_decay": "Their weight decay differs: a second cause beside the batch size.",
+}
+#: Recipes may differ in these: the batch, and limits that neither reaches.
+MAY_DIFFER = {"batch_size", "epochs", "steps", *FIXED}
+#: Epochs that F1s needs on MNIST for a training loss of .002, with room: SB was at .001 to .007 after 20.
+ENOUGH = 50
+
+
+def of_other_gap(gap, batch: str = "LB", how: str = "mean") -> float:
+    """Training minus test accuracy of one batch."""
+    rows = gap[gap.batch == batch]
+    return float(getattr(rows.train_accuracy - rows.test_accuracy, how)())
+
+
+def seeds_needed(deviation: float, effect: float = 0.5) -> int:
+    """The smallest n with t s / sqrt(n) below the effect."""
+    n = 2
+    while student.ppf(0.975, n - 1) * deviation / np.sqrt(n) >= effect:
+        n += 1
+    return n
+
+
+def test_control(design, s) -> str | None:
+    """Exercise 2.3: do two recipes differ in their batch alone, by one stopping rule that both can reach?"""
+    named = isinstance(design, dict) and set(design) == {"SB", "LB"}
+    if not named or not all(isinstance(recipe, Recipe) for recipe in design.values()):
+        return 'The answer is a dictionary of two recipes: {"SB": Recipe(...), "LB": Recipe(...)}.'
+    small, large = design["SB"], design["LB"]
+    if (
+        large.batch_size < 0.1 * s.control.train_size
+        or small.batch_size > 0.02 * s.control.train_size
+    ):
+        return "LB should be a tenth of the training set or more, as in the paper, and SB a fiftieth or less."
+    for name, sentence in FIXED.items():
+        if getattr(small, name) != getattr(large, name):
+            return sentence
+    for name in vars(small):
+        if name not in MAY_DIFFER and getattr(small, name) != getattr(large, name):
+            return f"They differ in {name} too: a second cause beside the batch size."
+    by_steps = small.steps is not None and small.steps == large.steps and small.stop_loss is None
+    if small.stop_loss is None and not by_steps:
+        return "Neither has a stop: after so many epochs each ends where it happens to be. Give both one stop_loss."
+    if not by_steps and min(small.epochs or 0, large.epochs or 0) < ENOUGH:
+        return f"The stop may not be reached: give both at least {ENOUGH} epochs, which costs nothing where it is."
+    return None
+
+
+def test_error(estimate) -> str | None:
+    """Exercise 2.4: does ``error_of_difference(a, b)`` pair the answers of two networks?"""
+    if not callable(estimate):
+        return "The answer is the function itself: answer = error_of_difference."
+    draw = np.random.default_rng(0)
+    hard = draw.random(1000)  # how hard each sample is, for both
+    a, b = (hard + 0.2 * draw.random(1000) < limit for limit in (0.8, 0.7))
+    each = a.astype(float) - b.astype(float)
+    right = 100 * each.std() / np.sqrt(1000)
+    alone = 100 * np.sqrt((a.var() + b.var()) / 1000)
+    found = float(estimate(a, b))
+    mistakes = {
+        "That adds the variances as if the two had sat different exams.": alone,
+        "That is a fraction; percentage points are asked for.": right / 100,
+        "That is the deviation of one sample: divide by the root of the number of samples.": 100
+        * each.std(),
+        "You divided by the number of samples, not by its root.": 100 * each.std() / 1000,
+        "That is the difference itself, not its error.": 100 * each.mean(),
+        "That is the error of one network's accuracy.": 100 * a.std() / np.sqrt(1000),
+    }
+    if same(found, right, 2e-3):
+        return None
+    for sentence, wrong in mistakes.items():
+        if same(found, wrong, 2e-3):
+            return sentence
+    return f"On two sets of 1,000 answers your function gives {found:.3g} points; {right:.3g} is right."
+
+
+ANSWERS = {
+    "2.1": Answer(
+        of_other_gap,
+        mistakes={
+            "That is SB's.": lambda gap: of_other_gap(gap, "SB"),
+            "The sign is wrong: training minus test.": lambda gap: -of_other_gap(gap),
+            "That is the paper's gap, between two networks.": lambda gap: (
+                of_other_gap(gap) - of_other_gap(gap, "SB")
+            ),
+            "Take the mean over the five seeds, not their sum.": lambda gap: of_other_gap(
+                gap, how="sum"
+            ),
+        },
+    ),
+    "2.2": Answer(
+        seeds_needed,
+        tolerance=1e-9,
+        mistakes={
+            "That uses two standard errors; with so few seeds t is larger.": lambda deviation: int(
+                np.ceil((2 * deviation / 0.5) ** 2)
+            ),
+            "That uses t = 2.78, which belongs to five seeds; t changes with their number.": lambda deviation: (
+                int(np.ceil((2.776 * deviation / 0.5) ** 2))
+            ),
+            "That leaves out the root: the standard error is s over the root of n.": lambda deviation: (
+                int(np.ceil(2 * deviation / 0.5))
+            ),
+        },
+    ),
+    "2.3": Answer(test=test_control),
+    "2.4": Answer(test=test_error),
+}
