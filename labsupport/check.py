@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache as once
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,7 @@ def claim(
     for name, given in (("says", says), ("over", over)):
         text(name, given)
     if isinstance(values, bool | np.bool_):
-        measured = {"held": bool(values), "margin": math.nan}
+        measured: dict[str, Any] = {"held": bool(values), "margin": math.nan}
     else:
         measured = _measured(key, values, _bound(key, above, within), confidence)
         found = Interval(*(measured[name] for name in ("mean", "low", "high")))
@@ -174,10 +175,10 @@ def _measured(key: str, values, bound: tuple[float, float], confidence: float) -
     found = interval(numbers, confidence)
     low, high = bound
     held = found.low > low and found.high < high
-    error = numbers.std(ddof=1) / math.sqrt(len(numbers))
+    standard_error = numbers.std(ddof=1) / math.sqrt(len(numbers))
     distance = min(found.mean - low, high - found.mean)
-    if error > 0:
-        margin = distance / error
+    if standard_error > 0:
+        margin = distance / standard_error
     else:
         margin = math.copysign(math.inf, distance) if distance else 0.0
     claimed = f"above {low:g}" if high == math.inf else f"within {low:g} to {high:g}"

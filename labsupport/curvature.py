@@ -222,13 +222,13 @@ def trace(f: Function, x: Tensor, *, samples: int = 32, seed: int = 0) -> tuple[
             v = torch.randint(0, 2, point.shape, generator=generator, device=point.device)
             v = (2 * v - 1).to(point.dtype)
             found.append((v * one.hessian_vector(point, v)).sum().double())
-        found = torch.stack(found)
-        if not torch.isfinite(found).all():
+        products = torch.stack(found)
+        if not torch.isfinite(products).all():
             raise ValueError(
                 "A product with the Hessian at x is not finite: f has no second derivative there, or it overflows. "
                 "Try f.double(), or another point."
             )
-        means.append(found.mean())
-        errors.append(found.std() / samples**0.5)
-    means, errors = torch.stack(means), torch.stack(errors)
-    return (means[0], errors[0]) if x.dim() == 1 else (means, errors)
+        means.append(products.mean())
+        errors.append(products.std() / samples**0.5)
+    mean, error = torch.stack(means), torch.stack(errors)
+    return (mean[0], error[0]) if x.dim() == 1 else (mean, error)

@@ -71,7 +71,7 @@ def why(error: OSError) -> str:
 
 #: Errors of a path at which nothing can lie.
 NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
-_PLAIN = {
+_PLAIN: dict[int | None, str] = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your share of the disk is full",
     errno.EACCES: "it may not be written to by you",

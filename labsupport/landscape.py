@@ -194,7 +194,8 @@ def plane(
             )
         generator = torch.Generator(point.device).manual_seed(as_seed("seed", seed))
         rows = filter_rows(f.layout)
-        directions = tuple(normalized_direction(point[0], rows, generator) for _ in range(2))
+        first = normalized_direction(point[0], rows, generator)
+        directions = (first, normalized_direction(point[0], rows, generator))
     one, two = _directions(directions, point)
     ticks = np.linspace(-span, span, steps)
     grid = [(a, b) for b in ticks for a in ticks]

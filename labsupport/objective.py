@@ -24,6 +24,7 @@ from labsupport.engine.choose import engine
 from labsupport.engine.functional import Statistics
 from labsupport.engine.functions import check_points
 from labsupport.engine.layout import Layout, flatten, unflatten
+from labsupport.engine.written_out import WrittenOut
 from labsupport.errors import NotFiniteWarning, choose
 
 __all__ = [
@@ -127,7 +128,7 @@ class Objective:
             )
             self.labels = samples.class_numbers(labels, self.classes) if loss is None else labels
             if loss is not None:
-                self._check_loss()
+                self._check_loss(loss)
 
     def __repr__(self) -> str:
         size = f"{self.n:,} parameters, {len(self.labels):,} samples in chunks of {self.chunk:,}"
@@ -358,7 +359,7 @@ class Objective:
 
     def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
         """Loss and gradient, summed over the samples of ``part``."""
-        if self.blocks and self.frozen is None and self.loss is None:
+        if isinstance(self.engine, WrittenOut) and self.frozen is None and self.loss is None:
             return self.engine.value_and_gradient(points, self.inputs[part], self.labels[part])
         leaf = points.detach().requires_grad_()
         with torch.enable_grad():
@@ -408,12 +409,12 @@ class Objective:
             stacklevel=4,
         )
 
-    def _check_loss(self) -> None:
+    def _check_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         few = slice(0, min(probe.SAMPLES, len(self.labels)))
         start = flatten(self.network).to(self.device, self.dtype)[None]
         with torch.no_grad():
             out = self.engine.logits(start, self.inputs[few])[0].movedim(-1, 0)
-        probe.check_loss(self.loss, out, self.labels[few])
+        probe.check_loss(loss, out, self.labels[few])
         if (
             out.dim() == 2
             and out.shape[1] > 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.rcsetup import cycler
 
 from labsupport.arguments import shown
 from labsupport.errors import NotFiniteWarning, choose
@@ -50,7 +51,7 @@ def line_of(split: str) -> str:
     return styles[choose("split", split, styles)]
 
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (6.4, 3.9),
     "figure.dpi": 110,
     "figure.facecolor": "white",
@@ -64,7 +65,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.25,
-    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "legend.frameon": False,
     "lines.linewidth": 2,
     "font.size": 11,
@@ -102,18 +103,19 @@ def dots(
     Raises TypeError for groups that are no dictionary of numbers, ValueError for an empty one. Values that are not
     finite, or not positive on a log scale, are left out with a warning.
     """
-    groups = _groups(groups, log)
-    own = [MEANING.get(name, color) for name, color in zip(groups, itertools.cycle(PALETTE))]
-    colors = own if colors is None else list(itertools.islice(itertools.cycle(colors), len(groups)))
+    drawn = _groups(groups, log)
+    own = [MEANING.get(name, color) for name, color in zip(drawn, itertools.cycle(PALETTE))]
+    if colors is None:
+        colors = own
     ax = axes(ax)
-    for place, ((_, values), color) in enumerate(zip(groups.items(), colors)):
+    for place, (values, color) in enumerate(zip(drawn.values(), itertools.cycle(colors))):
         spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
         ax.plot(place + spread, values, "o", color=color, alpha=0.75, markersize=7)
         if not len(values):
             continue
         middle = np.median(values) if log else values.mean()
         ax.plot([place - 0.25, place + 0.25], [middle, middle], color=color, linewidth=3)
-    ax.set_xticks(range(len(groups)), groups.keys())
+    ax.set_xticks(range(len(drawn)), drawn.keys())
     ax.set_xlim(-0.6, len(groups) - 0.4)
     ax.set(ylabel=ylabel, title=title)
     if log:

@@ -47,7 +47,7 @@ def ghost(gradient: Gradient, size: int) -> Gradient:
     def grouped(points: Tensor, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         batch = labels.shape[1]
         edges = list(range(0, max(batch - size, 0) + 1, size)) + [batch]
-        losses, mean = 0.0, 0.0
+        losses, mean = points.new_zeros(()), points.new_zeros(())
         for a, b in zip(edges, edges[1:]):
             share = (b - a) / batch
             loss, g = gradient(points, inputs[:, a:b], labels[:, a:b])

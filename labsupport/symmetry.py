@@ -12,6 +12,7 @@ them unseen, so such networks are refused.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -80,7 +81,7 @@ def _plain(network: nn.Module) -> nn.Sequential:
             f"The network is no plain sequence: {reason}. Only there it is known what a scaled row leads to. Possible: "
             "nn.Sequential of Linear, Conv, BatchNorm, ReLU, MaxPool2d, Dropout, Flatten, Unflatten."
         )
-    return network
+    return cast(nn.Sequential, network)
 
 
 def _opened(network: str | nn.Module, x: Tensor) -> tuple[nn.Sequential, Layout, Tensor]:

@@ -324,6 +324,8 @@ def _held_by(function: types.FunctionType) -> dict:
 
 # -- code objects ----------------------------------------------------------------------------------
 
+#: Instructions that name a constant by its place, besides LOAD_CONST and its kin.
+_OF_CONSTANTS = ("RETURN_CONST", "KW_NAMES")
 _digests: dict[int, tuple[types.CodeType, str]] = {}
 
 
@@ -347,14 +349,11 @@ def _code(code: types.CodeType) -> str:
         ]
         # a constant by its value: its place depends on whether there is a docstring
         for step in dis.get_instructions(code):
-            constant = step.opname.startswith("LOAD_CONST") or step.opname in (
-                "RETURN_CONST",
-                "KW_NAMES",
-            )
-            parts += [
-                step.opname,
-                _constant(code.co_consts[step.arg]) if constant else str(step.arg),
-            ]
+            named = step.opname.startswith("LOAD_CONST") or step.opname in _OF_CONSTANTS
+            if named and step.arg is not None:
+                parts += [step.opname, _constant(code.co_consts[step.arg])]
+            else:
+                parts += [step.opname, str(step.arg)]
         _digests[id(code)] = (code, keys._join(*parts))
     return _digests[id(code)][1]
 
@@ -451,3 +450,6 @@ def _tree(path: Path) -> str:
         ):
             body[0].value.value = ""
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+keys.of_code.update({"function": running, "class": of_class})

@@ -10,11 +10,16 @@ import weakref
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+
+#: The digests of a "function" and of a "class" as they run now. `code` puts them here: it names the
+#: values that a function holds, and so stands above this module.
+of_code: dict[str, Callable[[Any], str]] = {}
 
 
 class Unnamed(TypeError):
@@ -79,8 +84,6 @@ def _digest(value, above: tuple[int, ...]) -> str:
 
 def _object(value, inner: Callable[[object], str]) -> str:
     """A function, a network, a problem, any dataclass."""
-    from labsupport.cache import code  # it names values too
-
     kind = type(value)
     if isinstance(value, nn.Module):
         return _module(value, inner)
@@ -93,7 +96,7 @@ def _object(value, inner: Callable[[object], str]) -> str:
         or hasattr(value, "__code__")
         or hasattr(value, "__wrapped__")
     ):
-        return _join("code", code.running(value))
+        return _join("code", of_code["function"](value))
     home = kind.__module__.split(".")
     # the data themselves, by whatever name they are called
     if home[:2] == ["labsupport", "problem"]:
@@ -105,7 +108,7 @@ def _object(value, inner: Callable[[object], str]) -> str:
         held = {field.name: getattr(value, field.name) for field in fields(value)}
         return _join(
             _name(kind),
-            code.of_class(kind),
+            of_code["class"](kind),
             *(part for k, v in held.items() for part in (k, inner(v))),
         )
     raise Unnamed(
@@ -167,9 +170,8 @@ def _tensor(tensor: Tensor) -> str:
             f"A {tensor.layout} tensor cannot be part of a stored result's name; give a dense one."
         )
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    content = hashlib.sha256(
-        plain.flatten().view(torch.uint8).numpy() if plain.numel() else b""
-    ).hexdigest()
+    numbers: Any = plain.flatten().view(torch.uint8).numpy() if plain.numel() else b""
+    content = hashlib.sha256(numbers).hexdigest()
     return _join("Tensor", str(plain.dtype), str(tuple(plain.shape)), content)
 
 
@@ -225,19 +227,18 @@ def _module(module: nn.Module, inner: Callable[[object], str]) -> str:
     """Its layers by name, their code, what they hold, and their parameters and buffers; tied ones
     are told from equal ones.
     """
-    from labsupport.cache import code
-
     if isinstance(module, torch.jit.ScriptModule):
         raise Unnamed(
             "A compiled network (torch.jit) has no source that could be told apart from another's."
         )
-    parts, first = [], {}
+    parts: list[str] = []
+    first: dict[int, str] = {}
     for name, layer in module.named_modules(remove_duplicate=False):
         parts += [
             name,
             str(first.setdefault(id(layer), name)),
             _name(type(layer)),
-            code.of_class(type(layer)),
+            of_code["class"](type(layer)),
         ]
         held = {k: v for k, v in vars(layer).items() if k not in _INNER}
         parts += [part for k in sorted(held) for part in (k, inner(held[k]))]

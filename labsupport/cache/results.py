@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labsupport import files
 from labsupport.cache import code, entries, keys, locks, surroundings, upkeep
@@ -92,8 +93,9 @@ def remember(function):
         except (keys.Unnamed, OSError):
             return False
 
-    remembered.fresh, remembered.known, remembered.busy = function, known, busy
-    return remembered
+    made: Any = remembered
+    made.fresh, made.known, made.busy = function, known, busy
+    return made
 
 
 def _computed_once(this: Call, function: Callable, args: tuple, kwargs: dict):

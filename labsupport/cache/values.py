@@ -6,6 +6,7 @@ import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,8 @@ class Writer:
     """Turns a value into plain JSON; the arrays in it gather in ``arrays``."""
 
     def __init__(self, given: Mapping[str, object]):
-        self.given, self.arrays = given, []
+        self.given = given
+        self.arrays: list[np.ndarray] = []
 
     def encode(self, value):
         """A list ["kind", ...], or a plain number, text, bool or None."""
@@ -217,7 +219,10 @@ class Reader:
         return tensor.to(device) if device != "cpu" else tensor
 
     def _made(self, name, values):
-        return _class(name)(**{field: self.decode(v) for field, v in values.items()})
+        kind = _class(name)
+        if kind is None:
+            raise ValueError(f"of a class {name!r} that no result holds")
+        return kind(**{field: self.decode(v) for field, v in values.items()})
 
     def _frame(self, index, columns, content):
         names = self.decode(columns)
@@ -241,7 +246,7 @@ class Reader:
             raise ValueError(f"a column of the unknown kind {kind!r}")
         return pd.array(self._many(values), dtype=name)
 
-    _KINDS = {
+    _KINDS: dict[str, Any] = {
         "given": lambda self, name: self.given[name],
         "float": lambda self, text: float(text),
         "list": lambda self, values: self._many(values),

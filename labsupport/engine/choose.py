@@ -49,9 +49,9 @@ def engine(
         The network does not take the inputs, gives no logits (B, K), or draws random numbers; the
         message names the layer.
     """
-    fast = not_plain(network) is None and _fast(
-        network, carried=carried, device=inputs.device, dtype=dtype
-    )
+    fast = None
+    if isinstance(network, nn.Sequential) and not_plain(network) is None:
+        fast = _fast(network, carried=carried, device=inputs.device, dtype=dtype)
     structure = (repr(network), inputs.shape[1:], inputs.dtype, carried, loss)
     if fast and structure in _AGREED and len(inputs) > 1:
         return fast, inputs, _AGREED[structure]
@@ -65,7 +65,8 @@ def engine(
     classes = 0 if loss else probe.number_of_classes(out, len(few))
     probe.refuse_random(functional, at, few)
     if fast and _agree(fast, functional, x, few):
-        _AGREED[(repr(network), inputs.shape[1:], inputs.dtype, carried, loss)] = classes
+        structure = (repr(network), inputs.shape[1:], inputs.dtype, carried, loss)
+        _AGREED[structure] = classes
         return fast, inputs, classes
     return functional, inputs, classes
 
@@ -85,11 +86,10 @@ def _agree(fast: Engine, slow: Functional, x: Tensor, inputs: Tensor) -> bool:
     noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device)
     points = torch.stack([x.double(), x.double() + 0.05 * noise])
     inputs = inputs.double() if inputs.is_floating_point() else inputs
-    fast, slow = (one.to(x.device, torch.float64) for one in (fast, slow))
     with torch.no_grad():
-        wanted = slow.logits(points, inputs)
+        wanted = slow.to(x.device, torch.float64).logits(points, inputs)
         try:
-            found = fast.logits(points, inputs)
+            found = fast.to(x.device, torch.float64).logits(points, inputs)
         except RuntimeError:  # a shape that torch's own layers take and the stacked pass does not
             return False
     return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-6, atol=1e-8)

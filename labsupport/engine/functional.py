@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -98,6 +99,11 @@ class Norms(TorchFunctionMode):
         return F.instance_norm(h, None, None, weight, bias, True, 0.0, eps)
 
 
+def _of_model(moments: Tensor, s: int) -> Tensor:
+    """The row (C,) of model s; the only one (1, C) holds for all."""
+    return moments[s if len(moments) > 1 else 0]
+
+
 class Functional:
     """Any module at S points, one after another.
 
@@ -144,23 +150,25 @@ class Functional:
         ``frozen`` holds (mean, variance) of each batch norm, (S, C) or (1, C) for all; ``observe``
         receives them. With ``dropout``, a generator a model, the network drops as in training.
         """
-        rows, seen = [], []
+        rows: list[Tensor] = []
+        seen: list[dict[str, Statistics]] = []
         for s, point in enumerate(points):
             held = frozen and {
-                name: tuple(one[s if len(one) > 1 else 0] for one in pair)
-                for name, pair in frozen.items()
+                name: (_of_model(mean, s), _of_model(variance, s))
+                for name, (mean, variance) in frozen.items()
             }
-            mode = Norms(carried=self.carried, frozen=held, observe=None if observe is None else {})
+            found: dict[str, Statistics] | None = None if observe is None else {}
+            mode = Norms(carried=self.carried, frozen=held, observe=found)
             at = self.layout.split_one(point)
             with self.borrowed() as module, dropping(module, dropout[s] if dropout else None), mode:
                 out = torch.func.functional_call(module, at, (inputs if shared else inputs[s],))
             rows.append(out.movedim(0, -1))  # (B, K) -> (K, B)
-            seen.append(mode.observe)
+            if found is not None:
+                seen.append(found)
         if observe is not None:
             for name in seen[0]:
-                observe[name] = tuple(
-                    torch.stack(moments) for moments in zip(*(one[name] for one in seen))
-                )
+                means, variances = zip(*(one[name] for one in seen))
+                observe[name] = (torch.stack(means), torch.stack(variances))
         return torch.stack(rows)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Functional:
@@ -181,7 +189,7 @@ def private_copy(network: nn.Module) -> nn.Module:
     TypeError
         Something in the module cannot be copied, or calls the module from outside.
     """
-    memo = {
+    memo: dict[int, Any] = {
         id(p): nn.Parameter(p.new_full((), torch.nan).expand(p.shape)) for _, p in trained(network)
     }
     for module in network.modules():

@@ -98,9 +98,8 @@ class Plain:
             return torch.stack([self(row) for row in x])
         with threads.measuring(x.numel()), torch.no_grad():
             value = self.function(x.to(self.dtype))
-            if isinstance(value, (int, float)) and not isinstance(
-                value, bool
-            ):  # enough where no gradient is asked for
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if number:  # enough where no gradient is asked for
                 return torch.tensor(value, dtype=torch.float64, device=x.device)
             return _one_number(value).double()
 

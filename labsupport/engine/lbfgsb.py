@@ -22,7 +22,7 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
         _Row(one, point, half, space)
         for one, point, half in zip(functions, x.double(), box.double())
     ]
-    notes = []
+    notes, best = [], []
     for s, row in enumerate(rows):
         searches = [row.climb(iterations, [seed, start]) for start in range(starts)]
         if row.best_y is None:
@@ -30,6 +30,7 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
                 f"f is not a finite number at any of the {len(row.seen)} points of the box that L-BFGS-B visited for "
                 f"model {s}. Try a smaller epsilon, another seed, or method='strong', which starts at x."
             )
+        best.append(row.best_y)
         notes.append(
             {"searches": searches, "not_finite": row.not_finite, "scipy": scipy.__version__}
         )
@@ -38,8 +39,7 @@ def search(f, x: Tensor, space, box: Tensor, iterations: int, starts: int, seed:
     history = np.stack(
         [np.pad(row.seen, (0, longest - len(row.seen)), mode="edge") for row in rows]
     )
-    y = np.stack([row.best_y for row in rows])
-    return torch.from_numpy(y).to(x.device), counts, torch.from_numpy(history), notes
+    return torch.from_numpy(np.stack(best)).to(x.device), counts, torch.from_numpy(history), notes
 
 
 class _Row:
@@ -48,7 +48,9 @@ class _Row:
     def __init__(self, f, point: Tensor, half: Tensor, space):
         self.f, self.point, self.space = f, point, space
         self.width = half.cpu().numpy()  # (p,)
-        self.best, self.best_y, self.seen, self.not_finite = -np.inf, None, [], 0
+        self.best, self.not_finite = -np.inf, 0
+        self.best_y: np.ndarray | None = None
+        self.seen: list[float] = []
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """f and its gradient at y (p,)."""

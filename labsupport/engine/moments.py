@@ -33,10 +33,11 @@ def measured(observed: Iterable[tuple[float, Table]]) -> Table:
 
 def stacked(tables: list[Table]) -> Table:
     """One table a model, side by side."""
-    return {
-        name: tuple(torch.cat([table[name][k] for table in tables]) for k in (0, 1))
-        for name in tables[0]
-    }
+    found = {}
+    for name in tables[0]:
+        means, variances = zip(*(table[name] for table in tables))
+        found[name] = (torch.cat(means), torch.cat(variances))
+    return found
 
 
 def changed(table: Table | None, change: Callable[[Tensor], Tensor]) -> Table | None:

@@ -37,14 +37,14 @@ def accepted(
         kinds.append(lambda t: t.to(dtype) / 255)
     if not inputs.is_floating_point():
         kinds += [lambda t: t.long(), lambda t: t.to(dtype)]
-    first = None
+    refusals: list[Refused] = []
     for kind in kinds:
         try:
             outputs(network, at, kind(inputs[:SAMPLES]))
             return kind(inputs)
         except Refused as error:
-            first = first or error
-    raise ValueError(str(first)) from first.__cause__
+            refusals.append(error)
+    raise ValueError(str(refusals[0])) from refusals[0].__cause__
 
 
 class Refused(ValueError):
@@ -57,9 +57,7 @@ def outputs(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> Tenso
     handles = []
     for name, module in network.module.named_modules():
         handles.append(
-            module.register_forward_pre_hook(
-                lambda m, _, name=name: inside.append((name, m)) and None
-            )
+            module.register_forward_pre_hook(lambda m, _, name=name: inside.append((name, m)))
         )
         handles.append(module.register_forward_hook(lambda m, _, out: inside.pop() and None))
     try:
@@ -137,9 +135,7 @@ def _drawing_layers(network: Functional, at: dict[str, Tensor], inputs: Tensor) 
     found, open_states, handles = [], [], []
     for name, module in network.module.named_modules():
         handles.append(
-            module.register_forward_pre_hook(
-                lambda m, _: open_states.append(_states(inputs)) and None
-            )
+            module.register_forward_pre_hook(lambda m, _: open_states.append(_states(inputs)))
         )
         handles.append(
             module.register_forward_hook(

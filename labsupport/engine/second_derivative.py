@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ def _once_only(error: RuntimeError) -> bool:
 @contextmanager
 def slower_kernels():
     """Attention and recurrent layers by kernels that have a second derivative."""
-    libraries = [torch.backends.cudnn, torch.backends.mkldnn]
+    libraries: list[Any] = [torch.backends.cudnn, torch.backends.mkldnn]
     before = [one.enabled for one in libraries]
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         try:

@@ -151,6 +151,7 @@ def reviews(steps: int) -> set[int]:
 
 def carry_on(evaluate: Evaluate, best: Best, steps: int) -> None:
     """From the best point on, with momentum; where too few steps climb, back to the best with half the step."""
+    assert best.gradient is not None  # a search has been here before
     u = last = best.u
     value, gradient = best.value, best.gradient
     step = u.new_ones(len(u), 1)

@@ -47,8 +47,8 @@ class Stacked:
         held = self.carried if frozen is None and observe is None else frozen
         if held is not None:
             held = {
-                name: tuple(one.expand(len(points), -1) for one in pair)
-                for name, pair in held.items()
+                name: (mean.expand(len(points), -1), variance.expand(len(points), -1))
+                for name, (mean, variance) in held.items()
             }
         return forward(
             self.network,
@@ -66,8 +66,8 @@ class Stacked:
         other = copy.copy(self)
         if self.carried is not None:
             other.carried = {
-                name: tuple(one.to(device, dtype) for one in pair)
-                for name, pair in self.carried.items()
+                name: (mean.to(device, dtype), variance.to(device, dtype))
+                for name, (mean, variance) in self.carried.items()
             }
         return other
 
@@ -79,10 +79,13 @@ def _running(
     found = {}
     for name, layer in network._modules.items():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            if layer.running_mean is None:
+            mean, variance = layer.running_mean, layer.running_var
+            if mean is None or variance is None:
                 raise NothingCarried(f"Layer {name} ({type(layer).__name__})")
-            pair = (layer.running_mean, layer.running_var)
-            found[name] = tuple(one.detach().to(device, dtype, copy=True)[None] for one in pair)
+            found[name] = (
+                mean.detach().to(device, dtype, copy=True)[None],
+                variance.detach().to(device, dtype, copy=True)[None],
+            )
     return found
 
 

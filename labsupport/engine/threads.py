@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
@@ -56,14 +57,14 @@ def threads_for(n: int):
 
 def _precisions() -> list:
     """Where torch keeps how float32 products may be rounded, by kind of product (torch 2.9 and up)."""
-    b = torch.backends
+    b: Any = torch.backends
     return [b.cuda.matmul, b.cudnn.conv, b.cudnn.rnn, b.mkldnn.matmul, b.mkldnn.conv, b.mkldnn.rnn]
 
 
 @contextmanager
 def full_precision():
     """Float32 products are float32 in the block: TF32 rounds to 10 bits, bf16 to 7; sharpness is a small difference."""
-    b = torch.backends
+    b: Any = torch.backends
     # the old switches may not be read once the new ones have been used
     if hasattr(b, "fp32_precision"):
         switches = _precisions()
@@ -120,7 +121,7 @@ def measuring(n: int, device: torch.device | None = None, dtype: torch.dtype | N
         yield lanes
 
 
-def side_by_side(function: Callable[[object], None], tasks: Iterable, lanes: int) -> None:
+def side_by_side(function: Callable[[Any], None], tasks: Iterable, lanes: int) -> None:
     """``function`` of every task, on ``lanes`` threads of Python; an error in one is raised here.
 
     One thread computes a task from first to last, so its numbers do not depend on ``lanes``, and

@@ -56,8 +56,8 @@ class Block(NamedTuple):
 
     weight: str
     bias: str
-    scale: str | None = None  # of a batch norm
-    shift: str | None = None
+    scale: str = ""  # of a batch norm
+    shift: str = ""
     norm: nn.BatchNorm1d | None = None  # asked for its eps
     relu: bool = False
 
@@ -97,7 +97,8 @@ class _Spare:
     """Buffers for layers that only go forward: two of a shape, in turns."""
 
     def __init__(self, like: Tensor):
-        self.like, self.pairs = like, {}
+        self.like = like
+        self.pairs: dict[tuple[int, ...], list[Tensor]] = {}
 
     def __call__(self, shape: tuple[int, ...]) -> Tensor:
         if shape not in self.pairs:
@@ -127,7 +128,7 @@ class Layer:
         # (S, 1, C), as all that is the same for every sample
         self.bias = at[block.bias].unsqueeze(1)
         models, width, before = self.weight.shape
-        self.h = None
+        self.h: Tensor
         make = self.weight.new_empty if slope is not None else spare
         self.z = make((models, samples, width))
         self.out = make((models, samples, width)) if self.norm or self.relu else self.z
@@ -136,7 +137,7 @@ class Layer:
             self.d_h = (
                 self.z if before == width else self.weight.new_empty((models, samples, before))
             )
-        if self.norm:
+        if block.norm is not None:
             self.scale, self.shift = at[block.scale].unsqueeze(1), at[block.shift].unsqueeze(1)
             self.mean, self.over, self.factor = (
                 self.weight.new_empty(models, 1, width) for _ in range(3)
@@ -177,7 +178,7 @@ class Layer:
         if self.relu:
             self.out.relu_()
 
-    def backward(self, back: Tensor, *, further: bool) -> Tensor | None:
+    def backward(self, back: Tensor, *, further: bool = True) -> Tensor:
         """The gradient with respect to the output (S, B, C), overwritten -> that with respect to h, if ``further``.
 
         The parameters' gradients are written to ``slope``: dW = dz' h, db = sum of dz.
@@ -189,7 +190,7 @@ class Layer:
         else:
             torch.sum(back, 1, keepdim=True, out=self.d_bias)
         torch.bmm(back.transpose(1, 2), self.h, out=self.d_weight)
-        return torch.bmm(back, self.weight, out=self.d_h) if further else None
+        return torch.bmm(back, self.weight, out=self.d_h) if further else back
 
     def _normalize_backward(self, back: Tensor) -> None:
         """With u = (z - mean) / std: dscale = sum of back u, dshift = sum of back, and back becomes
@@ -255,8 +256,9 @@ class Pass:
             back.mul_(self.share)
         else:
             losses.neg_()
-        for layer in reversed(self.layers):
-            back = layer.backward(back, further=layer is not self.layers[0])
+        for layer in reversed(self.layers[1:]):
+            back = layer.backward(back)
+        self.layers[0].backward(back, further=False)
         return losses
 
 

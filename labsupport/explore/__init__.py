@@ -161,7 +161,8 @@ class _Maker:
     """Makes widgets whose ids depend on the order of the cells alone, so that committed outputs do not churn."""
 
     def __init__(self, seed: str):
-        self._seed, self._count, self._shared = seed, itertools.count(), {}
+        self._seed, self._count = seed, itertools.count()
+        self._shared: dict[str | None, dict] = {}
 
     def _id(self) -> str:
         return hashlib.sha256(f"{self._seed}:{next(self._count)}".encode()).hexdigest()[:32]

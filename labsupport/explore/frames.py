@@ -12,6 +12,7 @@ import html
 import io
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ class Frame:
 
 
 #: Set while a frame is drawn: labels stay inside a figure that nobody trims. It must be on before a colorbar is added.
-STYLE = {"figure.constrained_layout.use": True}
+STYLE: dict[Any, Any] = {"figure.constrained_layout.use": True}
 
 
 def as_figure(drawn, call: str) -> Figure:

@@ -25,7 +25,9 @@ class Costs:
     """Seconds a step by problem and batch size, and seconds an evaluation by problem, measured once each."""
 
     def __init__(self, device: str | None = None):
-        self.device, self._steps, self._evaluations = device, {}, {}
+        self.device = device
+        self._steps: dict[tuple, float] = {}
+        self._evaluations: dict[tuple, float] = {}
 
     def step(self, unit: Training) -> float:
         """Seconds that one step of a training takes here."""
@@ -66,7 +68,8 @@ class Costs:
         """What a unit takes at most."""
         if isinstance(unit, Training):
             total = len(unit.problem.load(self.device).y_train)
-            steps = unit.recipe.steps or unit.recipe.epochs * -(-total // unit.recipe.batch_size)
+            an_epoch = -(-total // unit.recipe.batch_size)
+            steps = unit.recipe.steps or (unit.recipe.epochs or 0) * an_epoch
             return steps * unit.recipe.inner_steps * self.step(unit)
         if isinstance(unit, Sharpness):
             factor = SCIPY if unit.method == "paper" else 1
@@ -93,7 +96,8 @@ def table(units: Iterable[Unit], done, device: str | None = None) -> pd.DataFram
 
     ``done`` is a function of a unit. A data set that is not here makes a row that says so.
     """
-    costs, rows = Costs(device), {}
+    costs = Costs(device)
+    rows: dict[tuple, dict] = {}
     for unit in in_order(list(units)):
         kind = {Training: "training", Sharpness: "sharpness", Line: "line"}[type(unit)]
         problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem

@@ -13,6 +13,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,8 @@ class Ledger:
         digest = None
         if result.points:
             held = io.BytesIO()
-            np.savez(held, **result.points)
+            arrays: dict[str, Any] = dict(result.points)
+            np.savez(held, **arrays)
             digest = hashlib.sha256(held.getvalue()).hexdigest()
             files.write(self._points(unit.id), held.getvalue())
         body = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -43,10 +43,7 @@ class Outcome:
     done: int = 0
     known: int = 0
     elsewhere: int = 0
-    failed: dict[str, str] | None = None
-
-    def __post_init__(self):
-        self.failed = self.failed or {}
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def code() -> str:
@@ -69,8 +66,13 @@ def origin(unit: Unit, device: str | None = None) -> dict:
 
 def gather(unit: Unit, ledger: Ledger) -> Points | None:
     """The points that a unit needs, by the name of the unit that made them; None where some are not there."""
-    found = {needed.id: ledger.points(needed.id) for needed in unit.needs}
-    return None if any(points is None for points in found.values()) else found
+    found = {}
+    for needed in unit.needs:
+        points = ledger.points(needed.id)
+        if points is None:
+            return None
+        found[needed.id] = points
+    return found
 
 
 def do(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from labsupport.errors import choose
 from labsupport.reproduce import protocol
@@ -75,7 +76,8 @@ def figure3(wish: str, scale: str, seeds: int, path: str = "line") -> list[Unit]
 def figure4(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Accuracy and sharpness by batch size."""
     problem = protocol.problem(wish, scale)
-    total, units = len(problem.load("cpu").y_train), []
+    total = len(problem.load("cpu").y_train)
+    units: list[Unit] = []
     for part in PARTS[scale]:
         size = max(2, round(total * part))
         batch = "LB" if part >= 0.1 else "SB"
@@ -89,7 +91,8 @@ def figure4(wish: str, scale: str, seeds: int) -> list[Unit]:
 
 def figure5(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Large batches from the iterates of small ones, with their sharpness."""
-    keep, units = ALONG[scale], []
+    keep = ALONG[scale]
+    units: list[Unit] = []
     large = protocol.arms(wish, scale)["LB"].recipe
     for small in (run for run in _pairs(wish, scale, seeds, keep) if run.batch == "SB"):
         for epoch in keep:
@@ -124,8 +127,10 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Attempts to rescue large batches: augmentation (image networks in color) and conservative training."""
     units: list[Unit] = []
     sizes, problem = protocol.sizes(wish, scale), protocol.problem(wish, scale)
-    ways = {"conservative": ("LB", {"proximal": 1e-3, "inner_steps": 3})}
-    if problem.network.startswith("C"):
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "conservative": ("LB", {"proximal": 1e-3, "inner_steps": 3})
+    }
+    if str(problem.network).startswith("C"):
         ways |= {
             "augmented SB": ("SB", {"augment": "images"}),
             "augmented": ("LB", {"augment": "images"}),

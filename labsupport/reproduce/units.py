@@ -210,7 +210,8 @@ class Line:
         rows = []
         for split in ("train", "test"):
             f = self.a.problem.objective(split, device=device)
-            table = walk(f, *(x.to(f.device) for x in ends), np.linspace(-1, 2, self.points))
+            one, other = (x.to(f.device) for x in ends)
+            table = walk(f, one, other, np.linspace(-1, 2, self.points))
             rows += [
                 {
                     **self.a.columns,

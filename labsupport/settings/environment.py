@@ -50,6 +50,16 @@ def _system_cache() -> Path:
     return found if found.is_absolute() else usual  # it takes a relative XDG_CACHE_HOME as it is
 
 
+def for_a_process(**changes: str) -> dict[str, str]:
+    """The environment of a process that this one starts: its own, with some variables changed."""
+    return {**os.environ, **changes}
+
+
+def python_path(*folders: Path) -> str:
+    """``PYTHONPATH`` with folders before those that are there."""
+    return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def store_folder() -> Path:
     """Where results are kept: ``$LABSUPPORT_STORE``, else in the user's cache folder; absolute."""
     return _folder("LABSUPPORT_STORE", "store")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from labsupport.settings import environment
 from labsupport.teach import roster
 from labsupport.teach.needs import need
 from labsupport.teach.source import Assignment
@@ -61,11 +61,8 @@ def write(
         _configure(work / "assignment.ipynb", seeds(of_students))
         (work / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
         words = [sys.executable, "-m", "otter", "assign", "--no-pdfs", "assignment.ipynb", "made"]
-        surroundings = os.environ | {
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")])
-            )
-        }
+        path = environment.python_path(_PACKAGE.parent)
+        surroundings = environment.for_a_process(PYTHONPATH=path)
         done = subprocess.run(words, cwd=work, capture_output=True, text=True, env=surroundings)
         found = list((work / "made" / "autograder").glob("*.zip"))
         if done.returncode or not found:

@@ -47,7 +47,7 @@ def seed_numbers(seeds: int | Iterable[int]) -> tuple[int, ...]:
     ((0, 1, 2), (7, 2))
     """
     hint = "Give a number of seeds, such as 5, or a list such as [0, 1, 2]."
-    if isinstance(seeds, Iterable) and not isinstance(seeds, str) and getattr(seeds, "ndim", 1):
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str) and getattr(seeds, "ndim", 1) > 0:
         found = tuple(arguments.seed("A seed", one) for one in seeds)
     else:
         found = tuple(
@@ -77,12 +77,13 @@ def start(
         for seed in seeds:
             torch.manual_seed(seed)
             if isinstance(network, str):
-                module = networks.build(network, num_classes=num_classes)
+                module: nn.Module = networks.build(network, num_classes=num_classes)
             else:
                 module = copy.deepcopy(network).cpu()
                 for layer in module.modules():
-                    if hasattr(layer, "reset_parameters"):
-                        layer.reset_parameters()
+                    draw_anew = getattr(layer, "reset_parameters", None)
+                    if draw_anew is not None:
+                        draw_anew()
             points.append(flatten(module).float())
     return torch.stack(points)
 
@@ -98,8 +99,10 @@ def _as_before(function):
                 DeprecationWarning,
                 stacklevel=2,
             )
-            dataset, *rest = [named.pop("dataset")] + list(rest) if "dataset" in named else rest
-            problem = Problem(problem, dataset)
+            if "dataset" in named:
+                problem = Problem(problem, named.pop("dataset"))
+            else:
+                problem, rest = Problem(problem, rest[0]), rest[1:]
         return function(problem, *rest, **named)
 
     return either
@@ -230,7 +233,7 @@ def _noted(records, epochs: int) -> frozenset[int] | range:
     if (
         isinstance(records, Iterable)
         and not isinstance(records, str)
-        and getattr(records, "ndim", 1)
+        and getattr(records, "ndim", 1) > 0
     ):
         return frozenset(_epochs("records", records, epochs))
     hint = "0 keeps no history; a list names the epochs to record."

@@ -155,4 +155,4 @@ class Loop:
 
 def epochs_of(recipe: Recipe, total: int) -> int:
     """The largest number of epochs that the recipe can come to on so many samples."""
-    return recipe.epochs or math.ceil(recipe.steps / (total // recipe.largest_batch))
+    return recipe.epochs or math.ceil((recipe.steps or 0) / (total // recipe.largest_batch))

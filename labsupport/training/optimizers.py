@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ class SGD:
 
     def __init__(self, x: Tensor, weight_decay: float = 0.0, momentum: float = 0.0):
         self.weight_decay, self.momentum = weight_decay, momentum
-        self.v = torch.zeros_like(x) if momentum else None
+        self.v = torch.zeros_like(x) if momentum else x.new_empty(0)
         self.kernel = kernel("_fused_sgd_", x.device.type)
 
     def step(self, x: Tensor, gradient: Tensor, rate: float) -> None:
@@ -130,7 +131,7 @@ def kernel(name: str, device_type: str):
     pairs = []
     for one in (found, None):
         moved = x.clone()
-        optimizer = object.__new__(Adam if "adam" in name else SGD)
+        optimizer: Any = object.__new__(Adam if "adam" in name else SGD)
         optimizer.weight_decay, optimizer.momentum, optimizer.kernel = 0.1, 0.9, one
         optimizer.m, optimizer.v = torch.zeros_like(x), torch.zeros_like(x)
         optimizer.t, optimizer.one = (
@@ -143,4 +144,4 @@ def kernel(name: str, device_type: str):
         except (RuntimeError, TypeError, NotImplementedError):
             return None
         pairs.append(moved)
-    return found if torch.allclose(*pairs, atol=1e-6) else None
+    return found if torch.allclose(pairs[0], pairs[1], atol=1e-6) else None

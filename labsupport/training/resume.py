@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,9 @@ class Saved:
 
     def write(self, tensors: dict[str, Tensor], rest: dict) -> None:
         """Save tensors by name, and ``rest``, which JSON can hold."""
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        arrays: dict[str, Any] = {
+            name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()
+        }
         text = json.dumps({"about": self.about, "rest": rest})
         packed = io.BytesIO()
         np.savez(packed, __text__=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)

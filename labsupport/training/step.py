@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -114,14 +115,15 @@ class Stepper:
             losses = self._replayed(chosen)
             self.optimizer.step(self.flat, self.flat_gradient, rate)
             return losses
-        if inputs is None:
+        if inputs is None or labels is None:
             inputs, labels = self._gathered(chosen)
         if r.augment:
             inputs = self._augmented(inputs)
-        find, losses = self._composed(), None
-        for _ in range(r.inner_steps):
-            now = find(inputs, labels)
-            losses = now if losses is None else losses
+        find = self._composed()
+        losses = find(inputs, labels)
+        self.optimizer.step(self.flat, self.flat_gradient, rate)
+        for _ in range(r.inner_steps - 1):
+            find(inputs, labels)
             self.optimizer.step(self.flat, self.flat_gradient, rate)
         return losses
 
@@ -191,7 +193,9 @@ class Stepper:
     def _by_autograd(self, points, gradient, inputs, labels, some: slice) -> Tensor:
         leaf, low = points[some].detach().requires_grad_(), self.precision != torch.float32
         scale = FP16_SCALE if self.precision == torch.float16 else 1.0
-        dropout, generator = False, None
+        # a generator a model for the functional engine, yes or no for the others
+        dropout: Any = False
+        generator = None
         if self.drops and isinstance(self.data.engine, Functional):
             dropout = self.generators["dropout"][some]
         elif self.drops:
@@ -209,7 +213,8 @@ class Stepper:
 
     def _composed(self) -> Callable[[Tensor, Tensor], Tensor]:
         """A function of a batch: the mean losses (S,), and the recipe's gradient where the optimizer reads it."""
-        gradient, r = self.plain_gradient, self.recipe
+        gradient: remedies.Gradient = self.plain_gradient
+        r = self.recipe
         if not (r.ghost_batch or r.sam_rho or r.proximal):
             return self.own_gradient
         if r.ghost_batch:
