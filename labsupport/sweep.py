@@ -6,7 +6,8 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -17,6 +18,8 @@ from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import environment
 from labsupport.training import Runs
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @remember
@@ -34,13 +37,13 @@ def trained(
 
 def run(
     problem: Problem,
-    recipes: Mapping[str, Recipe],
+    recipes: Mapping[Key, Recipe],
     seeds: int | Sequence[int] = 5,
     *,
     checkpoints: Sequence[int] = (),
     x0: Mapping | None = None,
     records: int | Sequence[int] = 40,
-) -> dict[str, Runs]:
+) -> dict[Key, Runs]:
     """Train one problem by each of several recipes, from the same seeds; {name: Runs}.
 
     What was trained before, by any chapter, is read from the store. The rest is spread over
@@ -55,7 +58,7 @@ def run(
     return each(trained, jobs)
 
 
-def each(function, jobs: Mapping[str, tuple]) -> dict:
+def each(function, jobs: Mapping[Key, tuple]) -> dict[Key, Any]:
     """{name: function(*arguments)} for a remembered function; what is not known is computed side by side.
 
     What another process is computing already comes last.
