@@ -18,16 +18,24 @@ def test_the_gap_has_a_row_a_batch_and_seed_from_the_last_point():
     assert table.groupby("batch").seed.apply(list).to_dict() == {"SB": [0, 1], "LB": [0, 1]}
     runs = experiments.minima(s)
     on_test = s.main.objective("test")
-    assert np.allclose(table[table.batch == "LB"].test_accuracy, on_test.accuracy(runs["LB"].x).cpu(), atol=0.02)
-    assert table[table.batch == "SB"].steps.tolist() == [75, 75]  # 3 epochs of 800 samples in batches of 32
+    assert np.allclose(
+        table[table.batch == "LB"].test_accuracy, on_test.accuracy(runs["LB"].x).cpu(), atol=0.02
+    )
+    # 3 epochs of 800 samples in batches of 32
+    assert table[table.batch == "SB"].steps.tolist() == [75, 75]
 
 
-@pytest.mark.parametrize("size, epochs", [(32, 80), (64, 80), (128, 80), (256, 128), (400, 200), (2000, 1000)])
+@pytest.mark.parametrize(
+    "size, epochs", [(32, 80), (64, 80), (128, 80), (256, 128), (400, 200), (2000, 1000)]
+)
 def test_every_batch_size_gets_at_least_the_epochs_of_sb_and_the_steps_of_lb(size, epochs):
     s = settings.TABLE["laptop"]
     recipe = batch_sizes.sweep_recipe(s, size)
     assert (recipe.batch_size, recipe.epochs) == (size, epochs)
-    assert batch_sizes.sweep_recipe(s, s.SB.batch_size) == s.SB and batch_sizes.sweep_recipe(s, s.LB.batch_size) == s.LB
+    assert (
+        batch_sizes.sweep_recipe(s, s.SB.batch_size) == s.SB
+        and batch_sizes.sweep_recipe(s, s.LB.batch_size) == s.LB
+    )
 
 
 def test_the_sweep_shares_its_ends_with_the_gap():
@@ -43,7 +51,14 @@ def test_without_mnist_the_committed_control_is_shown_and_named(monkeypatch):
     monkeypatch.setattr(data, "load", refuse)
     table = experiments.negative_control(s)
     assert set(table.source) == {"committed"}
-    assert set(table.columns) >= {"batch", "seed", "train_accuracy", "test_accuracy", "train_loss", "sharpness"}
+    assert set(table.columns) >= {
+        "batch",
+        "seed",
+        "train_accuracy",
+        "test_accuracy",
+        "train_loss",
+        "sharpness",
+    }
     origin = experiments.control_provenance()
     assert sorted(table[table.batch == "SB"].seed) == origin["seeds"]
     assert {"commit", "date", "machine", "torch", "python", "SB", "LB", "train_size"} <= set(origin)

@@ -1,4 +1,6 @@
-"""Chapter 7's experiments: the split keeps its hands off the test set, and hindsight is never worse than anything else."""
+"""Chapter 7's experiments: the split keeps its hands off the test set, and hindsight is never worse
+than anything else.
+"""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,9 @@ s = settings.TABLE["smoke"]
 def test_the_split_loses_no_sample_and_leaves_the_test_set_alone():
     whole = data.load("mnist1d", train_size=100)
     rest, x, y = overfitting.split(whole, 30)
-    assert torch.equal(torch.cat([rest.x_train, x]), whole.x_train) and torch.equal(torch.cat([rest.y_train, y]), whole.y_train)
+    assert torch.equal(torch.cat([rest.x_train, x]), whole.x_train) and torch.equal(
+        torch.cat([rest.y_train, y]), whole.y_train
+    )
     assert torch.equal(rest.x_test, whole.x_test) and torch.equal(rest.y_test, whole.y_test)
     noisy, _, _ = overfitting.split(whole, 30, label_noise=0.5)
     assert torch.equal(noisy.y_test, whole.y_test) and not torch.equal(noisy.y_train, rest.y_train)
@@ -32,7 +36,12 @@ def test_a_split_that_empties_one_side_is_refused(held_out):
 def test_tempering_divides_the_logits_and_keeps_every_answer():
     samples = data.load("mnist1d", train_size=200)
     f = Objective("F0", samples.x_train, samples.y_train)
-    x = torch.stack([torch.cat([p.flatten() for p in networks.build("F0").parameters()]).detach() for _ in range(2)])
+    x = torch.stack(
+        [
+            torch.cat([p.flatten() for p in networks.build("F0").parameters()]).detach()
+            for _ in range(2)
+        ]
+    )
     network = networks.build("F0").to(samples.device)
     torch.nn.utils.vector_to_parameters(x[1].to(samples.device), network.parameters())
     with torch.no_grad():
@@ -63,7 +72,13 @@ def test_early_stopping_looks_from_the_start_to_the_last_step_of_each_seed():
 
 
 def test_the_last_point_of_a_seed_that_stops_between_two_looks_is_there(monkeypatch):
-    found = overfitting._watched.fresh(Problem("F0", "mnist1d", 300), 100, s.LB.but(batch_size=50, epochs=40, stop_loss=0.5), (0, 1), 0.0)
+    found = overfitting._watched.fresh(
+        Problem("F0", "mnist1d", 300),
+        100,
+        s.LB.but(batch_size=50, epochs=40, stop_loss=0.5),
+        (0, 1),
+        0.0,
+    )
     ends = found.groupby("seed").tail(1)
     assert (ends.train_loss <= 0.5).all() and (ends.epoch < 40).all()
 
@@ -76,6 +91,9 @@ def test_wrong_names_and_fractions_are_refused():
 
 
 def test_chosen_takes_the_first_of_equals():
-    table = pd.DataFrame({"batch": "LB", "seed": 0, "epoch": [4, 2, 0], "test_loss": [1.0, 0.5, 0.5]}, index=[7, 8, 9])
+    table = pd.DataFrame(
+        {"batch": "LB", "seed": 0, "epoch": [4, 2, 0], "test_loss": [1.0, 0.5, 0.5]},
+        index=[7, 8, 9],
+    )
     assert experiments.chosen(table, "test_loss", least=True).epoch.tolist() == [0]
     assert np.isfinite(experiments.chosen(table, "test_loss").test_loss).all()

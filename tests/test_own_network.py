@@ -7,7 +7,9 @@ import matplotlib
 import pytest
 
 matplotlib.use("Agg")
-PAGE = (Path(__file__).resolve().parent.parent / "book" / "your-own-network.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parent.parent / "book" / "your-own-network.md").read_text(
+    encoding="utf-8"
+)
 CODE = re.search(r"```python\n(.*?)```", PAGE, re.S).group(1)
 LINE = re.compile(r"B = +(\d+): loss ([\d.]+), phi (\d+) %, largest eigenvalue (\d+)")
 

@@ -1,4 +1,5 @@
-"""What is right in the chapters' exercises, out of the reader's sight, and what to say to each mistake that can be foreseen.
+"""What is right in the chapters' exercises, out of the reader's sight, and what to say to each
+mistake that can be foreseen.
 
 Chapter N's answers stand in ``chapterNN.py``: {"N.1": Answer(...)}. A chapter's check cell names the exercise and
 passes what it depends on: ``check.exercise("2.1", answer, gap=gap)``.
@@ -29,8 +30,8 @@ class Answer:
     tolerance
         Relative difference that numbers may have.
     test
-        Instead of ``right``: a function of the answer, and of what the check cell passes, that returns None if it is right,
-        else a sentence that says what is wrong.
+        Instead of ``right``: a function of the answer, and of what the check cell passes, that
+        returns None if it is right, else a sentence that says what is wrong.
     """
 
     right: Any = None
@@ -58,7 +59,9 @@ def find(key: str) -> Answer:
         module = importlib.import_module(f"labsupport.exercises.chapter{int(chapter):02d}")
         return module.ANSWERS[key]
     except (ValueError, ModuleNotFoundError, KeyError) as error:
-        raise UnknownName(f"There is no exercise {key!r}. An exercise is named by chapter and number: '2.1'.") from error
+        raise UnknownName(
+            f"There is no exercise {key!r}. An exercise is named by chapter and number: '2.1'."
+        ) from error
 
 
 def same(given, wanted, tolerance: float) -> bool:
@@ -73,7 +76,9 @@ def same(given, wanted, tolerance: float) -> bool:
         numbers, target = _numbers(given), _numbers(wanted)
     except (TypeError, ValueError):
         return bool(given == wanted)
-    return numbers.shape == target.shape and np.allclose(numbers, target, rtol=tolerance, atol=1e-12)
+    return numbers.shape == target.shape and np.allclose(
+        numbers, target, rtol=tolerance, atol=1e-12
+    )
 
 
 def differs(given, wanted) -> str:

@@ -9,12 +9,26 @@ from labsupport.experiments.batch_sizes import (
     sweep_recipe,
     sweep_runs,
 )
-from labsupport.experiments.during_training import along_training, around_spikes, at_loss, before_and_after, long_run, spikes
+from labsupport.experiments.during_training import (
+    along_training,
+    around_spikes,
+    at_loss,
+    before_and_after,
+    long_run,
+    spikes,
+)
 from labsupport.experiments.full_batch import edge_of_stability
 from labsupport.experiments.landscapes import between
 from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.overfitting import chosen, early_stopping
-from labsupport.experiments.rank_correlation import MEASURES, correlations, four_measures, grid, partial_correlation, partial_difference
+from labsupport.experiments.rank_correlation import (
+    MEASURES,
+    correlations,
+    four_measures,
+    grid,
+    partial_correlation,
+    partial_difference,
+)
 from labsupport.experiments.recipes import (
     as_many_updates,
     as_many_updates_provenance,
@@ -28,13 +42,47 @@ from labsupport.experiments.scorecards import Cards, scorecard, verdicts
 from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
 
 __all__ = [
-    "Cards", "FACTORS", "KEYS", "MEASURES", "RELATIVE", "along_training", "around_spikes",
-    "as_many_updates", "as_many_updates_provenance", "at_loss", "batch_size_sweep",
-    "before_and_after", "between", "chosen", "closing_runs", "closing_the_gap",
-    "control_provenance", "correlations", "dial_map", "early_stopping", "edge_of_stability",
-    "finals", "four_measures", "generalization_gap", "grid", "iterates", "long_run", "minima",
-    "negative_control", "partial_correlation", "partial_difference", "plain_minima",
-    "record_as_many_updates", "record_negative_control", "rescaled", "scorecard",
-    "sharpness_of", "sharpness_table", "spikes", "sweep_recipe", "sweep_runs", "valley",
+    "Cards",
+    "FACTORS",
+    "KEYS",
+    "MEASURES",
+    "RELATIVE",
+    "along_training",
+    "around_spikes",
+    "as_many_updates",
+    "as_many_updates_provenance",
+    "at_loss",
+    "batch_size_sweep",
+    "before_and_after",
+    "between",
+    "chosen",
+    "closing_runs",
+    "closing_the_gap",
+    "control_provenance",
+    "correlations",
+    "dial_map",
+    "early_stopping",
+    "edge_of_stability",
+    "finals",
+    "four_measures",
+    "generalization_gap",
+    "grid",
+    "iterates",
+    "long_run",
+    "minima",
+    "negative_control",
+    "partial_correlation",
+    "partial_difference",
+    "plain_minima",
+    "record_as_many_updates",
+    "record_negative_control",
+    "rescaled",
+    "scorecard",
+    "sharpness_of",
+    "sharpness_table",
+    "spikes",
+    "sweep_recipe",
+    "sweep_runs",
+    "valley",
     "verdicts",
 ]

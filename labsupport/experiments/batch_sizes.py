@@ -55,7 +55,14 @@ def sweep_runs(s: Settings) -> dict[str, Runs]:
     for size in s.batch_sizes:
         if str(size) not in known:
             recipe = sweep_recipe(s, size)
-            jobs[str(size)] = (s.main, recipe, tuple(range(s.seeds)), (), None, recorded(recipe.epochs))
+            jobs[str(size)] = (
+                s.main,
+                recipe,
+                tuple(range(s.seeds)),
+                (),
+                None,
+                recorded(recipe.epochs or 0),
+            )
     known |= sweep.each(sweep.trained, jobs)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 
@@ -90,7 +97,10 @@ def _measure_control(s: Settings) -> pd.DataFrame:
     recipes = {"SB": s.control_SB, "LB": s.control_LB}
     runs = sweep.run(s.control, recipes, s.control_seeds, records=1)
     table = finals(runs)
-    phi = [sharpness_of(s.control, run.x, epsilons=(1e-3,), starts=1)["sharpness"] for run in runs.values()]
+    phi = [
+        sharpness_of(s.control, run.x, epsilons=(1e-3,), starts=1)["sharpness"]
+        for run in runs.values()
+    ]
     return table.assign(sharpness=np.concatenate(phi))
 
 
@@ -108,9 +118,19 @@ def record_negative_control(s: Settings, folder: Path = provenance.FOLDER) -> Pa
     """
     edition = s.control.load().edition
     rows = _measure_control(s)
-    return provenance.write("negative-control", rows, provenance.here(
-        data=edition, train_size=s.control.train_size, network=s.control.network, SB=_brief(s.control_SB),
-        LB=_brief(s.control_LB), seeds=list(range(s.control_seeds))), folder)
+    return provenance.write(
+        "negative-control",
+        rows,
+        provenance.here(
+            data=edition,
+            train_size=s.control.train_size,
+            network=s.control.network,
+            SB=_brief(s.control_SB),
+            LB=_brief(s.control_LB),
+            seeds=list(range(s.control_seeds)),
+        ),
+        folder,
+    )
 
 
 def _brief(recipe: Recipe) -> dict:

@@ -17,16 +17,21 @@ from labsupport.training import Runs
 
 #: A spike begins where the training loss exceeds its smallest value so far this many times.
 SPIKE = 10
-#: Epochs before and after the top of a spike at which sharpness is measured, in steps of `settings.Settings.long_every`.
+#: Epochs before and after the top of a spike at which sharpness is measured, in steps of
+#: `settings.Settings.long_every`.
 AROUND = (-6, -3, -1, 0, 1, 2, 3, 6, 12)
 
 
 def long_run(s: Settings) -> Runs:
     """LB trained on beyond its stopping loss, to `settings.Settings.long_epochs`.
 
-    Checkpoints: SB's epochs of `minima.iterates`, for comparison, and every `settings.Settings.long_every` epochs from there on.
+    Checkpoints: SB's epochs of `minima.iterates`, for comparison, and every
+    `settings.Settings.long_every` epochs from there on.
     """
-    keep = (*s.warm_epochs, *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every))
+    keep = (
+        *s.warm_epochs,
+        *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every),
+    )
     recipe = s.LB.but(epochs=s.long_epochs, stop_loss=None)
     return sweep.run(s.main, {"long": recipe}, s.seeds, checkpoints=keep)["long"]
 
@@ -50,8 +55,11 @@ def _local(problem: Problem, x: Tensor, x0: Tensor) -> dict:
     loss, gradient = f.value_and_gradient(x)
     climb = ((x.abs() + 1) * gradient.abs()).double().sum(1)
     accuracy = problem.objective("test").accuracy(x)
-    return {"slope": (100 * climb / (1 + loss)).tolist(), "test_accuracy": accuracy.tolist(),
-            "distance": (x - x0.to(f.device)).norm(dim=1).tolist()}
+    return {
+        "slope": (100 * climb / (1 + loss)).tolist(),
+        "test_accuracy": accuracy.tolist(),
+        "distance": (x - x0.to(f.device)).norm(dim=1).tolist(),
+    }
 
 
 def along_training(s: Settings) -> pd.DataFrame:
@@ -60,24 +68,37 @@ def along_training(s: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        batch (SB, LB), stage (an epoch, or ``end``), seed, epoch, loss (nats), epsilon, sharpness (percent, Metric 2.1, full
-        space); slope, what sharpness would be if f were a plane, percent; test_accuracy (percent); distance, ||x - x0||.
+        batch (SB, LB), stage (an epoch, or ``end``), seed, epoch, loss (nats), epsilon, sharpness
+        (percent, Metric 2.1, full space); slope, what sharpness would be if f were a plane,
+        percent; test_accuracy (percent); distance, ||x - x0||.
     """
     tables = []
     for batch, stage, x, epoch in points(s):
         local = _local(s.main, x, iterates(s)[0])
         for epsilon, found in sharpness_of(s.main, x, starts=1).groupby("epsilon", sort=False):
-            tables.append(pd.DataFrame({
-                "batch": batch, "stage": stage, "seed": found.seed.to_numpy(), "epoch": epoch, "loss": found.loss.to_numpy(),
-                "epsilon": epsilon, "sharpness": found.sharpness.to_numpy(), **local,
-                "slope": epsilon * np.array(local["slope"])}))
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "batch": batch,
+                        "stage": stage,
+                        "seed": found.seed.to_numpy(),
+                        "epoch": epoch,
+                        "loss": found.loss.to_numpy(),
+                        "epsilon": epsilon,
+                        "sharpness": found.sharpness.to_numpy(),
+                        **local,
+                        "slope": epsilon * np.array(local["slope"]),
+                    }
+                )
+            )
     return pd.concat(tables, ignore_index=True)
 
 
 def at_loss(table: pd.DataFrame, losses, column: str = "sharpness") -> pd.DataFrame:
     """``column`` of one batch and epsilon where training passes given losses: seeds in rows, losses in columns.
 
-    Between two stages log ``column`` is a straight line in log loss. Beyond the first and last stage the nearest one counts.
+    Between two stages log ``column`` is a straight line in log loss. Beyond the first and last
+    stage the nearest one counts.
 
     >>> t = pd.DataFrame({"seed": 0, "loss": [1.0, 0.01], "sharpness": [10.0, 1000.0]})
     >>> at_loss(t, [0.1]).round(6).loc[0, 0.1]
@@ -98,32 +119,39 @@ def find_spike(history: pd.DataFrame, stop_loss: float) -> pd.Series:
     Returns
     -------
     Series
-        stop, the epoch at which the loss is first there; top, that of the highest loss of the spike; after, the first epoch
-        from then on at which the loss is back; the latter two NaN where there is no spike, or no end of it.
+        stop, the epoch at which the loss is first there; top, that of the highest loss of the
+        spike; after, the first epoch from then on at which the loss is back; the latter two NaN
+        where there is no spike, or no end of it.
     """
     path = history.set_index("epoch").train_loss
     down = path.index[path <= stop_loss]
     if not len(down):
         return pd.Series({"stop": np.nan, "top": np.nan, "after": np.nan})
-    late = path.loc[down[0]:]
+    late = path.loc[down[0] :]
     up = late.index[late > np.maximum(SPIKE * late.cummin(), stop_loss)]
     if not len(up):
         return pd.Series({"stop": down[0], "top": np.nan, "after": np.nan})
-    back = late.loc[up[0]:].index[late.loc[up[0]:] <= stop_loss]
-    top = late.loc[up[0]:back[0] if len(back) else None].idxmax()
+    back = late.loc[up[0] :].index[late.loc[up[0] :] <= stop_loss]
+    top = late.loc[up[0] : back[0] if len(back) else None].idxmax()
     return pd.Series({"stop": down[0], "top": top, "after": back[0] if len(back) else np.nan})
 
 
 def spikes(s: Settings) -> pd.DataFrame:
     """Each LB seed's first late spike: seed, stop, top and after (`find_spike`, epochs), and the highest loss."""
     history = long_run(s).history
-    found = pd.DataFrame({seed: find_spike(rows, s.LB.stop_loss) for seed, rows in history.groupby("seed")}).T
-    highest = {seed: rows.train_loss[rows.epoch == found.top[seed]].max() for seed, rows in history.groupby("seed")}
+    found = pd.DataFrame(
+        {seed: find_spike(rows, s.LB.stop_loss) for seed, rows in history.groupby("seed")}
+    ).T
+    highest = {
+        seed: rows.train_loss[rows.epoch == found.top[seed]].max()
+        for seed, rows in history.groupby("seed")
+    }
     return found.assign(highest=pd.Series(highest)).rename_axis("seed").reset_index()
 
 
 def around_spikes(s: Settings) -> pd.DataFrame:
-    """What happens around the spikes: seed, offset (epochs from the top), loss, test_accuracy, sharpness (1e-3, percent).
+    """What happens around the spikes: seed, offset (epochs from the top), loss, test_accuracy,
+    sharpness (1e-3, percent).
 
     Empty if no seed spiked.
     """
@@ -135,9 +163,17 @@ def around_spikes(s: Settings) -> pd.DataFrame:
         x = torch.stack([run.checkpoints[k][int(row.seed)] for k in epochs])
         found = sharpness_of(s.main, x, epsilons=(1e-3,), starts=1)
         local = _local(s.main, x, run.x0[int(row.seed)][None])
-        tables.append(pd.DataFrame({"seed": int(row.seed), "offset": [k - int(row.top) for k in epochs],
-                                    "loss": found.loss, "test_accuracy": local["test_accuracy"],
-                                    "sharpness": found.sharpness}))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "seed": int(row.seed),
+                    "offset": [k - int(row.top) for k in epochs],
+                    "loss": found.loss,
+                    "test_accuracy": local["test_accuracy"],
+                    "sharpness": found.sharpness,
+                }
+            )
+        )
     columns = ["seed", "offset", "loss", "test_accuracy", "sharpness"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
@@ -163,11 +199,22 @@ def before_and_after(s: Settings) -> pd.DataFrame:
         else:
             epochs = spiked.after.astype(int).to_numpy()
             x = torch.stack([run.checkpoints[k][seed] for k, seed in zip(epochs, seeds)])
-        wide = sharpness_of(s.main, x, starts=1).pivot(index="seed", columns="epsilon", values=["sharpness", "loss"])
+        wide = sharpness_of(s.main, x, starts=1).pivot(
+            index="seed", columns="epsilon", values=["sharpness", "loss"]
+        )
         local = _local(s.main, x, run.x0[seeds])
-        tables.append(pd.DataFrame({
-            "seed": seeds, "when": when, "epoch": epochs, "loss": wide["loss", 1e-3].to_numpy(),
-            "test_accuracy": local["test_accuracy"], "sharpness": wide["sharpness", 1e-3].to_numpy(),
-            "sharpness_5e-4": wide["sharpness", 5e-4].to_numpy()}))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "seed": seeds,
+                    "when": when,
+                    "epoch": epochs,
+                    "loss": wide["loss", 1e-3].to_numpy(),
+                    "test_accuracy": local["test_accuracy"],
+                    "sharpness": wide["sharpness", 1e-3].to_numpy(),
+                    "sharpness_5e-4": wide["sharpness", 5e-4].to_numpy(),
+                }
+            )
+        )
     columns = ["seed", "when", "epoch", "loss", "test_accuracy", "sharpness", "sharpness_5e-4"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

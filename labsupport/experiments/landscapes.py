@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from torch import Tensor
@@ -32,7 +34,7 @@ def between(
     weights: str = "as trained",
     path: str = "line",
     splits: tuple[str, ...] = ("train",),
-    alphas: tuple[float, ...] = ALPHAS,
+    alphas: Sequence[float] | np.ndarray = ALPHAS,
     x_a: Tensor | None = None,
     x_b: Tensor | None = None,
 ) -> pd.DataFrame:

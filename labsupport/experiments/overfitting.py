@@ -6,7 +6,7 @@ import dataclasses
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from labsupport import networks, sweep, training
 from labsupport.cache import remember
@@ -23,7 +23,9 @@ TEMPERATURES = tuple(2 ** (k / 2) for k in range(-1, 9))
 EVERY = 4
 
 
-def early_stopping(s: Settings, *, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB", "LB")) -> pd.DataFrame:
+def early_stopping(
+    s: Settings, *, label_noise: float = 0.0, batches: tuple[str, ...] = ("SB", "LB")
+) -> pd.DataFrame:
     """Train on what is left when ``s.held_out`` training samples are set aside, and look at them as training goes.
 
     Parameters
@@ -49,17 +51,26 @@ def early_stopping(s: Settings, *, label_noise: float = 0.0, batches: tuple[str,
     for name in batches:
         choose("batch", name, ("SB", "LB"))
     if not 0 <= label_noise < 1:
-        raise ValueError(f"label_noise is {label_noise}; it is a fraction of the labels, at least 0 and below 1.")
+        raise ValueError(
+            f"label_noise is {label_noise}; it is a fraction of the labels, at least 0 and below 1."
+        )
     recipes = {"SB": s.SB, "LB": s.LB}
     if label_noise:
         recipes["LB"] = s.LB.but(epochs=s.SB.epochs, stop_loss=None)
-    jobs = {name: (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
-            for name, recipe in recipes.items() if name in batches}
+    jobs = {
+        name: (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
+        for name, recipe in recipes.items()
+        if name in batches
+    }
     tables = sweep.each(_watched, jobs)
-    return pd.concat([table.assign(batch=name) for name, table in tables.items()], ignore_index=True)
+    return pd.concat(
+        [table.assign(batch=name) for name, table in tables.items()], ignore_index=True
+    )
 
 
-def split(dataset: Dataset, held_out: int, *, label_noise: float = 0.0, seed: int = 0) -> tuple[Dataset, Tensor, Tensor]:
+def split(
+    dataset: Dataset, held_out: int, *, label_noise: float = 0.0, seed: int = 0
+) -> tuple[Dataset, Tensor, Tensor]:
     """Set the last ``held_out`` training samples aside: (the rest with the same test set, x (held_out, ...), y).
 
     Raises ValueError if that leaves no sample on one of the sides.
@@ -85,16 +96,22 @@ def corrupt(y: Tensor, fraction: float, num_classes: int, *, seed: int = 0) -> T
 
 
 @remember
-def _watched(problem: Problem, held_out: int, recipe: Recipe, seeds: tuple[int, ...],
-             label_noise: float) -> pd.DataFrame:
+def _watched(
+    problem: Problem, held_out: int, recipe: Recipe, seeds: tuple[int, ...], label_noise: float
+) -> pd.DataFrame:
     network = problem.network
     rest, x, y = split(problem.load(), held_out, label_noise=label_noise)
-    epochs = range(0, recipe.epochs + 1, EVERY)
-    runs = training.train(Problem(network, rest), recipe, seeds, checkpoints=epochs, records=1)  # besides the checkpoints' rows
+    epochs = range(0, (recipe.epochs or 0) + 1, EVERY)
+    # besides the checkpoints' rows
+    runs = training.train(Problem(network, rest), recipe, seeds, checkpoints=epochs, records=1)
     on_held_out, on_test = Objective(network, x, y), Objective(network, rest.x_test, rest.y_test)
-    looks = [(runs.history[runs.history.epoch == epoch], points) for epoch, points in runs.checkpoints.items()]
+    looks = [
+        (runs.history[runs.history.epoch == epoch], points)
+        for epoch, points in runs.checkpoints.items()
+    ]
     last = runs.final.reset_index()
-    looks.append((last[~last.epoch.isin(list(runs.checkpoints))], runs.x))  # seeds that stopped between two looks
+    # seeds that stopped between two looks
+    looks.append((last[~last.epoch.isin(list(runs.checkpoints))], runs.x))
     rows = []
     for found, points in looks:
         if not len(found):
@@ -103,22 +120,29 @@ def _watched(problem: Problem, held_out: int, recipe: Recipe, seeds: tuple[int, 
         loss, accuracy = on_held_out.loss_and_accuracy(points)
         temperature = best_temperature(on_held_out, points, network)
         tempered_loss = on_test(tempered(points, network, temperature))
-        rows.append(found.assign(held_out_loss=loss.tolist(), held_out_accuracy=accuracy.tolist(),
-                                 temperature=temperature.tolist(), tempered_test_loss=tempered_loss.tolist()))
+        rows.append(
+            found.assign(
+                held_out_loss=loss.tolist(),
+                held_out_accuracy=accuracy.tolist(),
+                temperature=temperature.tolist(),
+                tempered_test_loss=tempered_loss.tolist(),
+            )
+        )
     return pd.concat(rows, ignore_index=True).sort_values(["seed", "epoch"], ignore_index=True)
 
 
-def tempered(x: Tensor, network: str, temperature: Tensor | float) -> Tensor:
+def tempered(x: Tensor, network: str | nn.Module, temperature: Tensor | float) -> Tensor:
     """The points whose logits are those of x (S, n) divided by ``temperature`` (S,) or a number: every answer stays.
 
     Only the output layer's weights and biases, the last entries of x, are divided.
     """
-    last = sum(p.numel() for p in networks.layers(network)[-1].parameters())
+    output = list(networks.layers(network).children())[-1]
+    last = sum(p.numel() for p in output.parameters())
     t = torch.as_tensor(temperature, dtype=x.dtype, device=x.device).reshape(-1, 1)
     return torch.cat([x[:, :-last], x[:, -last:] / t], dim=1)
 
 
-def best_temperature(on: Objective, x: Tensor, network: str) -> Tensor:
+def best_temperature(on: Objective, x: Tensor, network: str | nn.Module) -> Tensor:
     """Of `TEMPERATURES`, the one with the least loss of ``on`` at each row of x (S, n); (S,)."""
     losses = torch.stack([on(tempered(x, network, t)) for t in TEMPERATURES])  # (T, S)
     return torch.tensor(TEMPERATURES, device=x.device)[losses.argmin(0)]

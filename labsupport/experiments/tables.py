@@ -1,7 +1,8 @@
 """Tables of runs, all in one schema, so that any two of them, and the paper's, can be joined.
 
-A row is named by ``network, dataset, batch, recipe, seed``, and a sharpness by ``epsilon`` besides. ``batch`` is SB or LB, as
-in `labsupport.paper`: LB from a tenth of the training set on. ``recipe`` says how it was trained.
+A row is named by ``network, dataset, batch, recipe, seed``, and a sharpness by ``epsilon`` besides.
+``batch`` is SB or LB, as in `labsupport.paper`: LB from a tenth of the training set on. ``recipe``
+says how it was trained.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ def batch_of(problem: Problem, batch_size: int) -> str:
 def keys(run: Runs, recipe: str) -> dict:
     """The columns that name a run's rows, but for the seed."""
     network, dataset = run.problem.network, run.problem.dataset
-    return {"network": network if isinstance(network, str) else type(network).__name__,
-            "dataset": dataset if isinstance(dataset, str) else dataset.name,
-            "batch": batch_of(run.problem, run.recipe.batch_size), "recipe": recipe}
+    return {
+        "network": network if isinstance(network, str) else type(network).__name__,
+        "dataset": dataset if isinstance(dataset, str) else dataset.name,
+        "batch": batch_of(run.problem, run.recipe.batch_size),
+        "recipe": recipe,
+    }
 
 
 def finals(runs: Mapping[str, Runs]) -> pd.DataFrame:
@@ -51,8 +55,12 @@ def finals(runs: Mapping[str, Runs]) -> pd.DataFrame:
     DataFrame
         `KEYS`; batch_size, epoch, steps; train_loss, test_loss (nats); train_accuracy, test_accuracy (percent).
     """
-    tables = [run.final[MEASURED].reset_index().assign(**keys(run, name), batch_size=run.recipe.batch_size)
-              for name, run in runs.items()]
+    tables = [
+        run.final[MEASURED]
+        .reset_index()
+        .assign(**keys(run, name), batch_size=run.recipe.batch_size)
+        for name, run in runs.items()
+    ]
     return pd.concat(tables, ignore_index=True)[[*KEYS, "batch_size", *MEASURED]]
 
 
@@ -63,7 +71,9 @@ def measured(problem: Problem, x: Tensor, epsilon: float, options: dict) -> dict
     return {"sharpness": found.value.tolist(), "loss": found.f_x.tolist()}
 
 
-def sharpness_of(problem: Problem, x: Tensor, *, epsilons: tuple[float, ...] = EPSILONS, **options) -> pd.DataFrame:
+def sharpness_of(
+    problem: Problem, x: Tensor, *, epsilons: tuple[float, ...] = EPSILONS, **options
+) -> pd.DataFrame:
     """Metric 2.1 at points x (S, n) of a problem, remembered.
 
     Returns
@@ -71,12 +81,18 @@ def sharpness_of(problem: Problem, x: Tensor, *, epsilons: tuple[float, ...] = E
     DataFrame
         seed (row of x), epsilon, sharpness (percent), loss (nats). ``options`` go to `sharpness.sharpness`.
     """
-    tables = [pd.DataFrame({"seed": range(len(x)), "epsilon": epsilon, **measured(problem, x, epsilon, options)})
-              for epsilon in epsilons]
+    tables = [
+        pd.DataFrame(
+            {"seed": range(len(x)), "epsilon": epsilon, **measured(problem, x, epsilon, options)}
+        )
+        for epsilon in epsilons
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
-def sharpness_table(runs: Mapping[str, Runs], *, epsilons: tuple[float, ...] = EPSILONS, **options) -> pd.DataFrame:
+def sharpness_table(
+    runs: Mapping[str, Runs], *, epsilons: tuple[float, ...] = EPSILONS, **options
+) -> pd.DataFrame:
     """Metric 2.1 at the last points of {recipe's name: Runs}: Table 3, and with ``subspace_dim=100`` Table 4.
 
     Returns

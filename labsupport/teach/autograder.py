@@ -61,8 +61,8 @@ def write(
         _configure(work / "assignment.ipynb", seeds(of_students))
         (work / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
         words = [sys.executable, "-m", "otter", "assign", "--no-pdfs", "assignment.ipynb", "made"]
-        path = environment.python_path(_PACKAGE.parent)
-        surroundings = environment.for_a_process(PYTHONPATH=path)
+        reached = environment.python_path(_PACKAGE.parent)
+        surroundings = environment.for_a_process(PYTHONPATH=reached)
         done = subprocess.run(words, cwd=work, capture_output=True, text=True, env=surroundings)
         found = list((work / "made" / "autograder").glob("*.zip"))
         if done.returncode or not found:
