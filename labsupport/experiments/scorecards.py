@@ -37,7 +37,7 @@ class Question:
 QUESTIONS = (
     Question(
         "Is there a gap, at one learning rate and when both have fitted the training set?",
-        ("2.1", "2.2", "2.3", "7.1", "7.3", "7.4", "7.7"),
+        ("2.1", "2.2", "2.3", "2.8", "7.1", "7.3", "7.4", "7.7"),
         ("2.4", "2.5", "8.16"),
         (1, 2, 7),
         ("Masters and Luschi 2018: best results with batches of 32 or smaller",),
@@ -45,8 +45,8 @@ QUESTIONS = (
     ),
     Question(
         "Are large batches' minima sharper, by the paper's measure?",
-        ("2.6", "3.1", "3.2", "4.1", "4.2", "4.3", "4.5", "4.6", "4.7", "5.2", "5.4", "5.5", "5.6"),
-        ("9.2",),
+        ("2.6", "3.1", "3.2", "4.1", "4.2", "4.3", "4.5", "4.6", "4.7", "4.9", "5.2", "5.4", "5.5", "5.6"),
+        ("4.10", "9.2"),
         (3, 4, 5),
         ("Jastrzebski 2018: the ratio of rate to batch size sets the width of the minimum",),
         ("Dinh 2017: rescaling makes a minimum as sharp as one likes, with the same function",),
@@ -61,7 +61,7 @@ QUESTIONS = (
     ),
     Question(
         "Can the gap be removed, at the stop and rate of chapter 2?",
-        ("6.1", "6.3", "6.6", "8.1", "8.3", "8.4", "8.8", "8.9", "8.10", "8.12", "8.15", "8.16"),
+        ("2.7", "6.1", "6.3", "6.6", "6.7", "6.8", "8.1", "8.3", "8.4", "8.8", "8.9", "8.10", "8.12", "8.15", "8.16"),
         ("6.4", "8.18"),
         (6, 8),
         (
