@@ -427,3 +427,18 @@ def test_arguments_have_one_name_however_they_are_given():
         return x * by
 
     assert [f(3), f(x=3), f(3, by=2)] == [6, 6, 6] and os.environ["CALLS"] == "1"
+
+
+def test_a_progress_bar_of_a_notebook_names_no_other_result(monkeypatch):
+    """A kernel and the processes that it starts have different bars; a training is the same one."""
+    from tqdm.asyncio import tqdm_asyncio
+    from tqdm.notebook import tqdm_notebook
+
+    from labsupport import sweep
+    from labsupport.training import loop
+
+    names = set()
+    for bar in (tqdm_asyncio, tqdm_notebook):
+        monkeypatch.setattr(loop, "tqdm", bar)
+        names.add(code.running(sweep.trained.fresh))
+    assert len(names) == 1

@@ -88,10 +88,10 @@ class _Reached:
             self.found[name] = value.__name__
             self._module(value, name, code)
         elif isinstance(value, type):
-            self.found[name] = f"{value.__module__}.{value.__qualname__}"
+            self.found[name] = _called(value)
             self._class(value)
         elif isinstance(value, types.FunctionType):
-            self.found[name] = f"{value.__module__}.{value.__qualname__}"
+            self.found[name] = _called(value)
             self._function(value)
         elif isinstance(
             value,
@@ -236,6 +236,13 @@ _OF_EVERY_CLASS = {
     "__hash__",
     "__replace__",
 }
+
+
+def _called(value) -> str:
+    """The name of a class or function; of a library that computes nothing its own: progress bars are others in a notebook."""
+    home = value.__module__ or ""
+    top = home.split(".")[0]
+    return top if top in _COMPUTE_NOTHING else f"{home}.{value.__qualname__}"
 
 
 def _leads_on(value) -> bool:
