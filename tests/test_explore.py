@@ -186,7 +186,7 @@ def test_play_steps_through_the_frames_in_a_kernel_and_stops(monkeypatch):
 
 def test_an_executed_notebook_carries_the_state():
     cells = [
-        "from matplotlib import pyplot as plt\nfrom labsupport import widgets",
+        "from matplotlib import pyplot as plt\nfrom labsupport import explore",
         "def line(height):\n    fig, ax = plt.subplots(figsize=(3, 2))\n    ax.axhline(height)\n    return ax",
         "explore.figure(line, height=[1, 2], alt='A line at {height}.', caption='The line rises.')",
     ]

@@ -239,7 +239,10 @@ _OF_EVERY_CLASS = {
 
 
 def _called(value) -> str:
-    """The name of a class or function; of a library that computes nothing its own: progress bars are others in a notebook."""
+    """The name of a class or function; of a library that computes nothing that library's own.
+
+    Progress bars, for one, are others in a notebook.
+    """
     home = value.__module__ or ""
     top = home.split(".")[0]
     return top if top in _COMPUTE_NOTHING else f"{home}.{value.__qualname__}"
