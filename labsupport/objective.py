@@ -155,6 +155,7 @@ class Objective:
 
     @property
     def device(self) -> torch.device:
+        """Where the samples lie, and f is computed."""
         return self.inputs.device
 
     @property

@@ -1,4 +1,4 @@
-"""The sensitivity measure of Keskar et al. 2017, Metric 2.1, in full space and in random manifolds.
+"""The sensitivity measure of Keskar et al. 2017, Metric 2.1, in full space and in random manifolds::
 
     C_eps = { y in R^p : |y_i| <= epsilon (|(A^+ x)_i| + 1) }
     phi(epsilon, A) = 100 (max_{y in C_eps} f(x + A y) - f(x)) / (1 + f(x))          percent
@@ -6,11 +6,13 @@
 In full space A is the identity. Both estimators below search for the maximum and need not find it, so **every value
 is a lower bound**. They are never mixed:
 
-``paper``   SciPy's L-BFGS-B from a random interior point, float64, one model at a time. The objective is scaled so
-            that its first step is as long as the box, and SciPy's tolerances are 0: with the defaults it stops at
-            once near a minimizer and reports 0 (chapter 4 shows it).
-``strong``  sign steps to the corners of the box, all models at once on their device. A convex function is largest at
-            a corner; the gradient's sign names the corner it points to.
+``paper``
+    SciPy's L-BFGS-B from a random interior point, float64, one model at a time. The objective is scaled so that its
+    first step is as long as the box, and SciPy's tolerances are 0: with the defaults it stops at once near a
+    minimizer and reports 0 (chapter 4 shows it).
+``strong``
+    Sign steps to the corners of the box, all models at once on their device. A convex function is largest at a
+    corner; the gradient's sign names the corner it points to.
 
 The box is the paper's. A has independent N(0, 1) entries, which the paper leaves open: an assumption of ours.
 """

@@ -35,15 +35,18 @@ def _check(given: Tensor, length: int, name: str) -> None:
 
 
 class FullSpace:
-    """A = I."""
+    """A = I: every direction of R^n, p = n. It offers what `RandomManifold` does."""
 
     def coordinates(self, x: Tensor) -> Tensor:
+        """x (S, n) itself."""
         return x
 
     def matvec(self, y: Tensor) -> Tensor:
+        """A y = y (S, n)."""
         return y
 
     def rmatvec(self, gradient: Tensor) -> Tensor:
+        """A^T g = g (S, n)."""
         return gradient
 
 

@@ -59,7 +59,7 @@ def run(
 
 
 def each(function, jobs: Mapping[Key, tuple]) -> dict[Key, Any]:
-    """{name: function(*arguments)} for a remembered function; what is not known is computed side by side.
+    """``{name: function(*arguments)}`` for a remembered function; what is not known is computed side by side.
 
     What another process is computing already comes last.
     """

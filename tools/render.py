@@ -56,8 +56,13 @@ def render(
     rendering = files.fresh(source.parent / "rendering")  # put in its place when it is whole
     options = ["--path-output", str(rendering), *fatal, "--keep-going", "--all", "-q"]
     log = source.parent / "render.log"
+    # a page is made of the package's docstrings
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     with log.open("w", encoding="utf-8") as said:
-        failed = running.call([*command, *options], stdout=said, stderr=subprocess.STDOUT)
+        failed = running.call(
+            [*command, *options], stdout=said, stderr=subprocess.STDOUT, env=environ
+        )
     words = log.read_text(encoding="utf-8", errors="replace")
     if failed and "No space left on device" in words:
         raise Refused(

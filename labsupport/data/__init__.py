@@ -1,12 +1,15 @@
 """Data sets as tensors that live on the device: no loader, no worker, no copy per batch.
 
-| name | what | comes from |
-|---|---|---|
-| mnist1d | 4,000 + 10,000 signals of 40 points, 10 classes | the package of that name makes it |
-| mnist, fashion_mnist | 60,000 + 10,000 gray images of 28 x 28, 10 classes | torchvision |
-| cifar10, cifar100 | 50,000 + 10,000 color images of 32 x 32 | torchvision |
-| fsdd | spoken digits, 9 frames of 40 log-mel features, 50 classes | pooch |
-| timit | read speech, 9 frames of 40 log-mel features, 61 phones | your own licensed copy |
+mnist1d
+    4,000 + 10,000 signals of 40 points, 10 classes. The package of that name makes them.
+mnist, fashion_mnist
+    60,000 + 10,000 gray images of 28 x 28, 10 classes. From torchvision.
+cifar10, cifar100
+    50,000 + 10,000 color images of 32 x 32. From torchvision.
+fsdd
+    Spoken digits, 9 frames of 40 log-mel features, 50 classes. Fetched by pooch.
+timit
+    Read speech, 9 frames of 40 log-mel features, 61 phones. Your own licensed copy.
 
 What is fetched is kept in `folder`. Images are divided by 255, as in the paper, and nothing else is
 done to them. Every set is shuffled once, with a fixed seed: batch norm needs chunks that are fair

@@ -106,6 +106,7 @@ class Dataset:
 
     @property
     def device(self) -> torch.device:
+        """Where all four tensors lie."""
         return self.x_train.device
 
     def __repr__(self) -> str:

@@ -39,7 +39,8 @@ def early_stopping(
     Returns
     -------
     DataFrame
-        batch (SB, LB), seed, epoch, steps; train_, held_out_ and test_ accuracy (percent) and loss (nats);
+        batch (SB, LB), seed, epoch, steps; accuracy (percent) and loss (nats) as ``train_accuracy``, ``train_loss``,
+        and likewise of ``held_out`` and ``test``;
         ``temperature``, by which the logits are divided so that the held-out loss is least, and ``tempered_test_loss``,
         the test loss (nats) after that. One row per `EVERY` epochs and seed.
 

@@ -45,6 +45,7 @@ _LB = Recipe(400, epochs=200, stop_loss=2e-3)
 _GROWTH = ((10, 64), (20, 128), (30, 256), (40, 400))
 _EDGE = {"F0-plain": (0, 25, 50, 100, 150, 200, 300, 400), "F0": (0, 20, 40, 60, 100, 150)}
 
+#: {name of a scale: its settings}: smoke, laptop, gpu.
 TABLE: dict[str, Settings] = {
     "smoke": Settings(  # do the cells run? the numbers mean nothing
         name="smoke",
