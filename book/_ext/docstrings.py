@@ -3,7 +3,7 @@
 In a docstring ``|x|`` is an absolute value. In reStructuredText it would be a substitution, of which
 the package has none; so its bars are escaped, outside of examples and of what stands in backticks.
 
-A long signature has a parameter a line. Sphinx writes these lines as a list of descriptions that describe nothing, 
+A long signature has a parameter a line. Sphinx writes these lines as a list of descriptions that describe nothing,
 which screen readers announce; here they are plain lines, which `book.css` sets under each other.
 """
 
