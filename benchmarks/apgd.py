@@ -9,8 +9,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labsupport.engine.sign_ascent import CLIMBING, MOMENTUM, reviews
 from labsupport.sharpness import sharpness
+
+#: The share of steps that must climb, and the weight of a new step beside the last move.
+CLIMBING, MOMENTUM = 0.75, 0.75
+
+
+def reviews(steps: int) -> set[int]:
+    """The steps after which Auto-PGD looks back at its step length."""
+    shares = [0.0, 0.22]
+    while shares[-1] < 1:
+        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
+    return {int(-(-share * steps // 1)) for share in shares[1:]}
 
 
 def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> Tensor:

@@ -208,7 +208,7 @@ CASES += [
     (lambda: check.interval([1, 2], confidence=0), "confidence is 0"),
     (lambda: check.interval(["a", "b"]), "numbers are needed"),
     (lambda: check.interval([1.0]), "At least two"),
-    (lambda: check.exercise("1.1", 3), "neither an expected answer nor a test"),
+    (lambda: check.exercise("1.99", 3), "There is no exercise '1.99'"),
     (lambda: plots.dots([1, 2]), "groups is "),
     (lambda: plots.dots({}), "groups is empty"),
     (lambda: plots.dots({"SB": []}), "group 'SB' is empty"),

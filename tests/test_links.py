@@ -12,6 +12,7 @@ from tools.files import ROOT, Refused
 
 #: Hosts the book may link to, and what the rest of an address must look like: a typo is found without network.
 HOSTS = {
+    "doi.org": r"/10\.\d{4,9}/\S+",
     "arxiv.org": r"/(abs|pdf)/\d{4}\.\d{4,5}(v\d+)?",
     "github.com": r"/[\w.-]+/[\w.-]+(/\S*)?",
     "colab.research.google.com": r"/",
