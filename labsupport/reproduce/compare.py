@@ -6,30 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from labsupport import files, paper
+from labsupport import files, intervals, paper
 from labsupport.reproduce.ledger import Ledger
 
 #: With fewer seeds a row is exploratory and bears no claim.
 SEEDS = 5
 
 
-def interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean, low and high of a t-interval; NaN ends for a single value.
+def interval(values) -> tuple[float, float, float]:
+    """Mean, low and high of the 95 percent interval of `intervals.interval`; NaN ends for a single value.
 
-    >>> interval([1.0, 2.0, 3.0])[0]
-    2.0
+    >>> interval([1.0, 2.0, 3.0])[0], interval([2.0])
+    (2.0, (2.0, nan, nan))
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         return float(values.mean()), float("nan"), float("nan")
-    half = (
-        stats.t.ppf((1 + confidence) / 2, len(values) - 1)
-        * values.std(ddof=1)
-        / np.sqrt(len(values))
-    )
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+    mean, low, high = intervals.interval(values)
+    return mean, low, high
 
 
 def gaps(training: pd.DataFrame) -> pd.DataFrame:
