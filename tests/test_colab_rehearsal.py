@@ -1,7 +1,8 @@
-"""A rehearsal of Colab: every chapter from its first cell, in the versions of Colab's image.
+"""A rehearsal of Colab: chapters and students' notebooks from their first cell, in the versions of Colab's image.
 
-Torch alone is this environment's own, since Colab's would be several GB more; `python -m tools.colab` leaves out that
-exception, and a workflow runs it every month.
+On every change one of each: the first chapter, and one student's notebook. The others run with `pytest -m monthly
+tests/test_colab_rehearsal.py`, as a workflow does every month. Torch alone is this environment's own, since Colab's
+would be several GB more; `python -m tools.colab` makes no such exception.
 """
 
 from __future__ import annotations
@@ -16,6 +17,22 @@ from tools import colab, constraints, notebooks
 from tools.execute import ROOT
 
 pytestmark = pytest.mark.slow
+
+CHAPTERS = notebooks.chapters(ROOT / "book")
+STUDENTS = [
+    (name, made.answered if answered else made.empty)
+    for name in secrets.all_assignments()
+    for answered in (True, False)
+]
+
+
+def one_now(cases: list, name) -> list:
+    """``cases`` as parameters, named by ``name(case)``: the first runs on every change, the others monthly."""
+    later = [pytest.mark.monthly]
+    return [
+        pytest.param(case, id=name(case), marks=later if number else [])
+        for number, case in enumerate(cases)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +59,15 @@ def test_the_environment_has_colabs_versions(machine):
     assert "labsupport" not in versions and "pytest" not in versions
 
 
-@pytest.mark.parametrize("path", notebooks.chapters(ROOT / "book"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", one_now(CHAPTERS, lambda path: path.stem))
 def test_a_chapter_runs_as_on_colab(path, machine, package, tmp_path):
     colab.run(path, machine, package, tmp_path)
     assert machine.changed() == {}, "the install changed what Colab brings"
 
 
-@pytest.mark.parametrize("name", secrets.all_assignments())
-@pytest.mark.parametrize("make", [made.empty, made.answered])
-def test_a_students_notebook_runs_as_on_colab_without_otter(name, make, machine, package, tmp_path):
+@pytest.mark.parametrize("student", one_now(STUDENTS, lambda case: f"{case[0]}-{case[1].__name__}"))
+def test_a_students_notebook_runs_as_on_colab_without_otter(student, machine, package, tmp_path):
+    name, make = student
     path = tmp_path / f"{name}.ipynb"
     made.save(make(secrets.all_assignments()[name]), path)
     colab.run(path, machine, package, tmp_path)
@@ -74,7 +91,7 @@ def test_where_the_package_cannot_be_had_the_reader_sees_one_sentence(
     package, says, machine, tmp_path
 ):
     colab.pip(machine.python, "uninstall", "-y", "labsupport")
-    setup = nbformat.read(ROOT / "book" / "01-minibatch-sgd.ipynb", as_version=4).cells[1].source
+    setup = nbformat.read(CHAPTERS[0], as_version=4).cells[1].source
     lines = setup.replace('PACKAGE = ""', f"PACKAGE = {package!r}")
     lines = lines.replace('"install", "-q"', '"install", "-q", "--retries", "0"')
     command = [
@@ -96,10 +113,8 @@ def test_where_the_package_cannot_be_had_the_reader_sees_one_sentence(
 
 def test_a_wheel_beside_the_notebook_is_installed(package, machine, tmp_path):
     (tmp_path / package.name).write_bytes(package.read_bytes())
-    colab.run(
-        ROOT / "book" / "01-minibatch-sgd.ipynb",
-        machine,
-        "http://127.0.0.1:9/nothing.zip",
-        tmp_path,
-    )
+    opened = nbformat.read(CHAPTERS[0], as_version=4)
+    opened.cells = opened.cells[:2]  # its title and its setup cell
+    nbformat.write(opened, tmp_path / CHAPTERS[0].name)
+    colab.run(tmp_path / CHAPTERS[0].name, machine, "http://127.0.0.1:9/nothing.zip", tmp_path)
     assert machine.changed() == {}

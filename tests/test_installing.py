@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,18 @@ def test_the_package_installs_in_a_clean_environment_and_finds_its_data(wheel, t
         env=colab.outside(),
     )
     assert doctor.returncode == 0 and doctor.stdout.startswith("labsupport:"), doctor.stderr
+
+
+def test_what_lies_in_the_working_folder_counts_as_installed_nowhere(tmp_path, monkeypatch):
+    """A clone holds the package's metadata after an editable install, and commands are given in the clone."""
+    (tmp_path / "lying_about.egg-info").mkdir()
+    (tmp_path / "lying_about.egg-info" / "PKG-INFO").write_text("Name: lying-about\nVersion: 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    seen = colab.Colab(Path(sys.executable), tmp_path, {}).versions()
+    assert "pytest" in seen and "lying-about" not in seen
+    with pytest.raises(subprocess.CalledProcessError):
+        colab.pip(Path(sys.executable), "show", "lying-about")
 
 
 def test_the_package_has_no_upper_bounds_and_leaves_torch_alone(wheel):

@@ -31,6 +31,9 @@ from tools import constraints, notebooks
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = "rehearsal"
 TORCH = {"torch", "torchvision"}
+#: A Python that looks in no folder but its own: the folder it is started in may hold a package's metadata too, as a
+#: clone does after an editable install.
+ALONE = ["-I"]
 PINS = constraints.FOLDER / "colab.txt"
 _VERSIONS = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 
@@ -46,7 +49,7 @@ class Colab:
     def versions(self) -> dict[str, str]:
         """{name: version} of everything that is installed there now."""
         told = subprocess.run(
-            [self.python, "-c", _VERSIONS],
+            [self.python, *ALONE, "-c", _VERSIONS],
             check=True,
             capture_output=True,
             text=True,
@@ -72,7 +75,7 @@ def outside(**more: str) -> dict[str, str]:
 
 def pip(python: Path, *words: str) -> None:
     """Run pip in the environment of ``python``."""
-    command = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", *words]
+    command = [str(python), *ALONE, "-m", "pip", "-q", "--disable-pip-version-check", *words]
     subprocess.run(command, check=True, env=outside())
 
 
