@@ -29,6 +29,11 @@ from labsupport.experiments.rank_correlation import (
     partial_correlation,
     partial_difference,
 )
+from labsupport.experiments.real_images import (
+    real_images,
+    real_images_provenance,
+    record_real_images,
+)
 from labsupport.experiments.recipes import (
     as_many_updates,
     as_many_updates_provenance,
@@ -74,8 +79,11 @@ __all__ = [
     "partial_correlation",
     "partial_difference",
     "plain_minima",
+    "real_images",
+    "real_images_provenance",
     "record_as_many_updates",
     "record_negative_control",
+    "record_real_images",
     "rescaled",
     "scorecard",
     "sharpness_of",
