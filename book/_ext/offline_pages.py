@@ -5,9 +5,13 @@
 - The list of references says it is a list and then holds no list items; screen readers are spared the claim.
 - A figure to explore (`labsupport.explore`) is drawn by scripts. The still picture that its output carries for
   the repository's page also goes into a `noscript` element.
+- The picture of the first page, which the reader moves, stands in the page itself, where a script can reach it.
 """
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 from docutils import nodes
 
@@ -26,6 +30,15 @@ def mend_references(app, pagename, templatename, context, doctree) -> None:
     context["body"] = context.get("body", "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'
     )
+
+
+def open_picture(app, pagename, templatename, context, doctree) -> None:
+    """Put `opening.svg` into the page in the place of the link to it."""
+    picture = re.compile(r'<img [^>]*src="[^"]*\bopening\.svg"[^>]*>')
+    body = context.get("body", "")
+    if picture.search(body):
+        drawn = (Path(app.srcdir) / "book" / "_static" / "opening.svg").read_text(encoding="utf-8")
+        context["body"] = picture.sub(lambda _: drawn, body)
 
 
 def _content(entry) -> str:
@@ -53,4 +66,5 @@ def setup(app) -> dict:
     app.connect("doctree-read", add_still)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_references)
+    app.connect("html-page-context", open_picture)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
