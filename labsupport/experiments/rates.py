@@ -118,11 +118,13 @@ def validation_problem(s: Settings) -> Problem:
     return Problem(s.main.network, dataclasses.replace(rest, x_test=x, y_test=y))
 
 
-def swept(s: Settings, optimizer: str) -> Iterator[pd.DataFrame]:
-    """The rows of `tuned_rates` for one optimizer, a table a grid."""
+def swept(
+    s: Settings, optimizer: str, wanted: tuple[str, ...] = (OWN, EPOCHS, UPDATES)
+) -> Iterator[pd.DataFrame]:
+    """The rows of `tuned_rates` for one optimizer, a table a grid, of the ``wanted`` ends."""
     problem = validation_problem(s)
     for (named, batch, ends), (first, factor) in GRIDS.items():
-        if named != optimizer:
+        if named != optimizer or not set(ends) <= set(wanted):
             continue
 
         def measure(rate: float, batch=batch, ends=ends) -> pd.DataFrame:

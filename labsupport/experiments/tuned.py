@@ -108,11 +108,13 @@ def _ratio(large: pd.Series, small: pd.Series, name: str) -> dict[str, float]:
 # -- the ends --------------------------------------------------------------------------------------------------------
 
 
-def _ended(s: Settings, optimizer: str, rates: dict) -> Iterator[tuple[pd.DataFrame, Runs]]:
+def _ended(
+    s: Settings, optimizer: str, rates: dict, wanted: tuple[str, ...]
+) -> Iterator[tuple[pd.DataFrame, Runs]]:
     """The rows of `tuned` for one optimizer, and the run that each table comes from."""
     for protocol in ("shared rate", "tuned"):
         on_the_way = {}
-        for batch, ends in (("SB", OWN), ("LB", OWN), ("LB", EPOCHS), ("LB", UPDATES)):
+        for batch, ends in (("SB", OWN), *(("LB", ends) for ends in wanted)):
             rate = rates[optimizer, batch, ends][0] if protocol == "tuned" else None
             recipe = arm(s, optimizer, batch, ends, rate)
             # all epochs are kept where a point on the way may be asked for
@@ -167,23 +169,31 @@ def _rows(
 
 
 def record_tuned(
-    s: Settings, optimizers: tuple[str, ...] = tuple(OPTIMIZERS), **where
+    s: Settings,
+    optimizers: tuple[str, ...] = tuple(OPTIMIZERS),
+    ends: tuple[str, ...] = (OWN, EPOCHS, UPDATES),
+    **where,
 ) -> tuple[str, str]:
     """Sweep the rates, train each arm anew on all training data, and write both tables for the commit; for maintainers.
 
         python -c "from labsupport import experiments, settings; experiments.record_tuned(settings.current())"
 
+    ``optimizers`` and ``ends`` of LB (the first two always) may be fewer: "as many updates" takes most of the time.
     ``where`` may name another ``folder``. Returns the paths of "tuned" and "tuned-rates".
     """
-    rates = pd.concat([table for one in optimizers for table in swept(s, one)], ignore_index=True)
+    rates = pd.concat(
+        [table for one in optimizers for table in swept(s, one, ends)], ignore_index=True
+    )
     chosen = chosen_rates(rates)
-    ended = [pair for one in optimizers for pair in _ended(s, one, chosen)]
+    ended = [pair for one in optimizers for pair in _ended(s, one, chosen, ends)]
     rows = pd.concat([table for table, _ in ended], ignore_index=True)
     about = provenance.here(
         network=s.main.network,
         data=s.main.dataset,
         seeds=s.seeds,
         held_out=s.held_out,
+        optimizers=optimizers,
+        ends=ends,
         chosen_on=f"the last {s.held_out} training samples; then trained anew on all of them",
         rates={
             ", ".join(key): {"learning_rate": rate, "inside": inside}
