@@ -20,8 +20,9 @@ from tools.files import ROOT
 
 NAME = "walk"
 TARGET = ROOT / "book" / "_static" / "walk.svg"
-WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 78, 20, 92, 58  # of the plot's frame
+WIDTH, HEIGHT = 480, 400  # narrow, so that its words can be read on a phone
+SHOWN = 640  # pixels, where there is room
+LEFT, RIGHT, TOP, BOTTOM = 72, 16, 112, 58  # of the plot's frame
 ALPHAS, LOSSES = (-0.5, 1.5), (1e-3, 30.0)
 SB, LB, GREY, INK = "#0b6fa4", "#b3541e", "#8a8a8a", "#222222"
 SECONDS, REST = 14, 3.0  # one round; a rest at either end counts as so many steps
@@ -78,7 +79,7 @@ def times(walk: pd.DataFrame) -> list[float]:
 
 
 def text(x: float, y: float, words: str, **more) -> str:
-    style = {"font-size": 14, "fill": INK} | {
+    style = {"font-size": 15, "fill": INK} | {
         key.replace("_", "-"): value for key, value in more.items()
     }
     said = " ".join(f'{key}="{value}"' for key, value in style.items())
@@ -101,13 +102,9 @@ def frame() -> Iterator[str]:
             text_anchor="middle",
             font_weight="bold",
         )
-    yield text(
-        20,
-        30,
-        "Small batches (SB) end on a gentle slope, large ones (LB) beside a cliff",
-        font_size=17,
-        font_weight="bold",
-    )
+    title = "Small batches (SB) end on a gentle slope,", "large ones (LB) beside a cliff"
+    for row, words in enumerate(title):
+        yield text(14, 28 + 22 * row, words, font_size=18, font_weight="bold")
     yield text(
         (LEFT + WIDTH - RIGHT) / 2,
         HEIGHT - 12,
@@ -166,7 +163,7 @@ def readings(walk: pd.DataFrame) -> Iterator[str]:
     """What is read at each place."""
     for number, row in enumerate(walk.itertuples()):
         words = f"training loss {row.loss:.3g}, test accuracy {row.accuracy:.1f} %"
-        yield f'<g class="r{number}">{text(20, 62, words, font_size=16)}</g>'
+        yield f'<g class="r{number}">{text(14, 80, words, font_size=16)}</g>'
 
 
 def draw(line: pd.DataFrame) -> str:
@@ -174,7 +171,7 @@ def draw(line: pd.DataFrame) -> str:
     walk = stops(line)
     parts = [*frame(), *curves(line), *readings(walk), f'<circle class="dot" r="8" fill="{INK}"/>']
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SHOWN}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         'font-family="Helvetica, Arial, sans-serif">\n'
         f"<title>{ALT}</title>\n<style>\n" + "\n".join(motion(walk)) + "\n</style>\n"
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>\n'

@@ -149,7 +149,7 @@ def frame() -> Iterator[str]:
     yield text(across(0), HEIGHT - 10, label, text_anchor="middle")
     label = text(0, 0, "training loss", text_anchor="middle")
     yield f'<g transform="translate(14 {middle:.0f}) rotate(-90)">{label}</g>'
-    yield text(242, 20, "right on new data", text_anchor="end", font_size=13)
+    yield text(247, 20, "right on new data", text_anchor="end", font_size=13)
     yield text(WIDTH - RIGHT, 20, "highest loss in the box", text_anchor="end", font_size=13)
 
 
@@ -170,7 +170,7 @@ def marks(table: pd.DataFrame) -> Iterator[str]:
         bold = {"fill": color, "font_weight": "bold"}
         yield text(24, y, f"{name}, {says[name]}", **bold)
         share = accuracy(table, "trained", name)
-        yield text(242, y, f"{share:.1f} %", text_anchor="end", **bold)
+        yield text(247, y, f"{share:.1f} %", text_anchor="end", **bold)
         value = text(WIDTH - RIGHT, y, shown(loss), text_anchor="end", **bold)
         yield value.replace("<text", f'<text class="value {name}"')
 
