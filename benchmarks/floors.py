@@ -38,9 +38,9 @@ def table(
         f, Recipe(batch, epochs=10_000), training.start(network, range(seeds)), range(seeds)
     )
     chosen = torch.randint(0, len(f.labels), (seeds, batch))
-    inputs, labels = stepper._gathered(chosen)
-    stepper.own_gradient(inputs, labels)
-    (one,) = stepper.passes.values()
+    inputs, labels = stepper.batches.gathered(chosen)
+    stepper.gradients.own(inputs, labels)
+    (one,) = stepper.gradients.passes.values()
     arms: dict[str, list[Callable[[], object]]] = {
         kind: []
         for kind in (
@@ -77,8 +77,9 @@ def table(
         return losses
 
     arms["loss"].append(head)
-    arms["Adam"].append(lambda: stepper.optimizer.step(stepper.flat, stepper.flat_gradient, 0.0))
-    arms["gather"].append(lambda: stepper._gathered(chosen))
+    p = stepper.gradients.points
+    arms["Adam"].append(lambda: stepper.optimizer.step(p.flat, p.flat_gradient, 0.0))
+    arms["gather"].append(lambda: stepper.batches.gathered(chosen))
     whole = {"the step": [lambda: stepper.step(chosen, inputs, labels)]}
     found: dict[str, list[float]] = {kind: [] for kind in arms | whole}
     with torch.no_grad(), threads.threads_for(f.n):

@@ -9,23 +9,22 @@ Any module can be the network; x holds its parameters that require a gradient (`
 from __future__ import annotations
 
 import copy
-import functools
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from labsupport import networks
 from labsupport.arguments import shown, whole_number
-from labsupport.engine import moments, probe, samples, second_derivative, threads
+from labsupport.engine import finite, moments, probe, samples, threads
 from labsupport.engine.batches import chunks, summed_loss, together
 from labsupport.engine.choose import engine
 from labsupport.engine.functional import Statistics
 from labsupport.engine.functions import check_points
 from labsupport.engine.layout import Layout, flatten, unflatten
-from labsupport.engine.written_out import WrittenOut
-from labsupport.errors import NotFiniteWarning, choose
+from labsupport.engine.sums import Sums
+from labsupport.engine.threads import outside_inference
+from labsupport.errors import choose
 
 __all__ = [
     "STATISTICS",
@@ -40,19 +39,6 @@ __all__ = [
 
 #: Whose statistics batch norm may use when an objective is made.
 STATISTICS = ("batch", "running")
-
-
-def _computed(method):
-    """A method whose tensors autograd can use, also where it is called under inference mode."""
-
-    @functools.wraps(method)
-    def outside(*args, **kwargs):
-        if not torch.is_inference_mode_enabled():
-            return method(*args, **kwargs)
-        with torch.inference_mode(False), torch.no_grad():
-            return method(*args, **kwargs)
-
-    return outside
 
 
 class Objective:
@@ -117,7 +103,7 @@ class Objective:
             )
         inputs, labels = samples.read(inputs, labels)
         self.loss, self.frozen = loss, None
-        self.dtype = inputs.dtype if inputs.is_floating_point() else _dtype_of(self.network)
+        self.dtype = samples.number_format(inputs, self.network)
         with threads.measuring(Layout.of(self.network).n, inputs.device, self.dtype):
             self.engine, self.inputs, self.classes = engine(
                 self.network,
@@ -128,15 +114,13 @@ class Objective:
             )
             self.labels = samples.class_numbers(labels, self.classes) if loss is None else labels
             if loss is not None:
-                self._check_loss(loss)
+                start = flatten(self.network).to(self.device, self.dtype)
+                self.classes = probe.check_loss(loss, self.engine, start, self.inputs, self.labels)
 
     def __repr__(self) -> str:
         size = f"{self.n:,} parameters, {len(self.labels):,} samples in chunks of {self.chunk:,}"
-        loss = (
-            "cross-entropy"
-            if self.loss is None
-            else getattr(self.loss, "__name__", type(self.loss).__name__)
-        )
+        own = getattr(self.loss, "__name__", type(self.loss).__name__)
+        loss = "cross-entropy" if self.loss is None else own
         kind = str(self.dtype).removeprefix("torch.")
         return (
             f"Objective({type(self.network).__name__}: {size}; {loss}; {self.statistics} statistics; "
@@ -189,53 +173,33 @@ class Objective:
             )
         return self.loss_and_accuracy(x)[1]
 
-    @_computed
+    @outside_inference
     def loss_and_accuracy(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both from one pass: nats and percent, float64, each a scalar or (S,); accuracy is nan
         where there are no classes.
         """
         points = self._points(x)
-        loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
-        right = torch.zeros_like(loss) if self._classifies else torch.full_like(loss, torch.nan)
-
-        @torch.no_grad()
-        def look(rows: slice) -> None:
-            for part in self._parts:
-                logits = self._logits(points[rows], part, rows)
-                loss[rows] += self._losses(logits, self.labels[part]).double()
-                if self._classifies:
-                    # as argmax, many times faster
-                    right[rows] += (logits.max(1).indices == self.labels[part]).sum(1)
-
-        self._for_all(len(points), look)
+        loss, right = self._sums.losses(points, classify=self._classifies)
         loss, right = loss / len(self.labels), 100 * right / len(self.labels)
-        self._say_if_not_finite("f(x)", loss)
+        finite.warn("f(x)", loss, self.inputs, self.dtype)
         return (loss, right) if x.dim() == 2 else (loss[0], right[0])
 
     def gradient(self, x: Tensor) -> Tensor:
         """The gradient of f, of x's shape."""
         return self.value_and_gradient(x)[1]
 
-    @_computed
+    @outside_inference
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """f(x), float64, and its gradient, in x's dtype, from one forward and backward pass over the data."""
-        points = self._points(x)
-        loss = torch.zeros(len(points), dtype=torch.float64, device=self.device)
-        gradient = torch.zeros_like(points)
-
-        def differentiate(rows: slice) -> None:
-            for part in self._parts:
-                sums, slopes = self._one_pass(points[rows], part, rows)
-                loss[rows] += sums.double()
-                gradient[rows] += slopes
-
-        self._for_all(len(points), differentiate)
+        loss, gradient = self._sums.gradients(self._points(x))
         loss, gradient = loss / len(self.labels), gradient / len(self.labels)
-        self._say_if_not_finite("f(x) or its gradient", loss + gradient.detach().abs().amax(1))
+        finite.warn(
+            "f(x) or its gradient", loss + gradient.detach().abs().amax(1), self.inputs, self.dtype
+        )
         gradient = gradient.to(check_points(x).dtype).view_as(x)
         return (loss, gradient) if x.dim() == 2 else (loss[0], gradient)
 
-    @_computed
+    @outside_inference
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
         """The Hessian of f at x times v, the derivative of the gradient along v, of v's shape.
 
@@ -247,38 +211,28 @@ class Objective:
         ValueError
             Another shape of v, a v that is not finite, a kernel without a second derivative.
         """
-        points, vectors = (
-            self._points(x),
-            check_points(v, self.n, what="v").to(self.device, self.dtype),
-        )
+        points = self._points(x)
+        vectors = check_points(v, self.n, what="v").to(self.device, self.dtype)
         if len(vectors) not in (1, len(points)):
             raise ValueError(
                 f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed."
             )
         with threads.measuring(self.n, self.device, self.dtype), torch.enable_grad():
             vectors = vectors.expand(len(points), -1)
-            products = torch.stack(
-                [self._product(points, s, vectors[s]) for s in range(len(points))]
-            )
-        self._say_if_not_finite("The Hessian-vector product", products.abs().amax(1))
+            products = self._sums.products(points, vectors)
+        finite.warn("The Hessian-vector product", products.abs().amax(1), self.inputs, self.dtype)
         return (products / len(self.labels)).to(check_points(x).dtype).view_as(x)
 
-    @_computed
+    @outside_inference
     def logits(self, x: Tensor) -> Tensor:
         """The network's outputs: (N, K) for x (n,), (S, N, K) for x (S, n)."""
-        points = self._points(x)
-        rows = [slice(s, s + 1) for s in range(len(points))]
         with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
-            found = [
-                torch.cat([self._logits(points[row], part, row) for part in self._parts], -1)
-                for row in rows
-            ]
-        out = torch.cat(found).movedim(-1, 1)  # (S, K, N) -> (S, N, K)
+            out = self._sums.logits(self._points(x)).movedim(-1, 1)  # (S, K, N) -> (S, N, K)
         return out if x.dim() == 2 else out[0]
 
     # -- variants -------------------------------------------------------------------------------------------
 
-    @_computed
+    @outside_inference
     def double(self) -> Objective:
         """The same function in float64."""
 
@@ -293,7 +247,7 @@ class Objective:
             engine=self.engine.to(self.device, torch.float64),
         )
 
-    @_computed
+    @outside_inference
     def frozen_at(self, x: Tensor) -> Objective:
         """The same function with batch norm's statistics measured once, at x on all samples, and then held.
 
@@ -302,20 +256,16 @@ class Objective:
         """
         points = self._points(x)
         with torch.no_grad(), threads.measuring(self.n, self.device, self.dtype):
-            tables = [moments.measured(self._observed(point)) for point in points.split(1)]
-        return (
-            self._variant(frozen=moments.stacked(tables), statistics="frozen")
-            if tables[0]
-            else self
-        )
+            tables = [moments.measured(self._sums.observed(point)) for point in points.split(1)]
+        if not tables[0]:
+            return self
+        return self._variant(frozen=moments.stacked(tables), statistics="frozen")
 
     def row(self, s: int) -> Objective:
         """The function of model ``s`` of a stack alone: itself, unless statistics were frozen for a stack."""
-        return (
-            self
-            if self.frozen is None
-            else self._variant(frozen=moments.of_rows(self.frozen, slice(s, s + 1)))
-        )
+        if self.frozen is None:
+            return self
+        return self._variant(frozen=moments.of_rows(self.frozen, slice(s, s + 1)))
 
     def _variant(self, **changes) -> Objective:
         other = copy.copy(self)
@@ -332,105 +282,16 @@ class Objective:
 
     def _points(self, x: Tensor) -> Tensor:
         points = check_points(x, self.n).to(self.device, self.dtype)
-        if self.frozen is not None:
-            count = moments.models(self.frozen)
-            if count not in (1, len(points)):
-                raise ValueError(
-                    f"The statistics were frozen for {count} models; x has {len(points)} rows."
-                )
-        if not torch.isfinite(points).all():
-            raise ValueError(
-                f"x overflows {self.dtype}, in which this f is computed. Use f.double()."
-            )
-        return points
+        moments.check_models(self.frozen, len(points))
+        return finite.checked(points)
 
     @property
-    def _parts(self) -> list[slice]:
-        """The samples that share batch-norm statistics."""
-        return chunks(len(self.labels), self.chunk)
-
-    def _for_all(self, models: int, function: Callable[[slice], None]) -> None:
-        """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
-        size = together(
-            self.network, self.n, self.device, models, min(self.chunk, len(self.labels))
+    def _sums(self) -> Sums:
+        return Sums(
+            self.network, self.engine, self.inputs, self.labels, self.chunk, self.loss, self.frozen
         )
-        groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
-        with threads.measuring(self.n, self.device, self.dtype) as lanes:
-            threads.side_by_side(function, groups, lanes if self.device.type == "cpu" else 1)
-
-    def _one_pass(self, points: Tensor, part: slice, rows: slice) -> tuple[Tensor, Tensor]:
-        """Loss and gradient, summed over the samples of ``part``."""
-        if isinstance(self.engine, WrittenOut) and self.frozen is None and self.loss is None:
-            return self.engine.value_and_gradient(points, self.inputs[part], self.labels[part])
-        leaf = points.detach().requires_grad_()
-        with torch.enable_grad():
-            sums = self._losses(self._logits(leaf, part, rows), self.labels[part])
-            return sums.detach(), torch.autograd.grad(sums.sum(), leaf)[0]
-
-    def _logits(self, points: Tensor, part: slice, rows: slice) -> Tensor:
-        """Outputs (S, ..., B) of the models in ``rows``."""
-        return self.engine.logits(
-            points, self.inputs[part], frozen=moments.of_rows(self.frozen, rows)
-        )
-
-    def _observed(self, point: Tensor) -> Iterator[tuple[float, dict[str, Statistics]]]:
-        """Batch norm's statistics at one point (1, n), chunk after chunk, each with its share of the samples."""
-        for part in self._parts:
-            found: dict[str, Statistics] = {}
-            self.engine.logits(point, self.inputs[part], observe=found)
-            yield (part.stop - part.start) / len(self.labels), found
-
-    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss summed over the samples, (S, ..., B) and (B, ...) -> (S,)."""
-        if self.loss is None:
-            return summed_loss(logits, labels)
-        return torch.stack([self.loss(one.movedim(-1, 0), labels) for one in logits]) * len(labels)
-
-    def _product(self, points: Tensor, s: int, v: Tensor) -> Tensor:
-        """The Hessian at row s times v (n,), summed over the samples."""
-
-        def loss(part: slice) -> Callable[[Tensor], Tensor]:
-            return lambda leaf: self._losses(
-                self._logits(leaf, part, slice(s, s + 1)), self.labels[part]
-            ).sum()
-
-        return second_derivative.product(map(loss, self._parts), points[s : s + 1], v)
-
-    def _say_if_not_finite(self, what: str, values: Tensor) -> None:
-        """One warning where a result is inf or nan."""
-        bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
-        if not bad:
-            return
-        why = f"its numbers overflow {self.dtype}, so that f.double() or a smaller x may help"
-        if self.inputs.is_floating_point() and not torch.isfinite(self.inputs).all():
-            why = "the inputs hold values that are not finite"
-        warnings.warn(
-            f"{what} is not a finite number for model(s) {bad}: {why}.",
-            NotFiniteWarning,
-            stacklevel=4,
-        )
-
-    def _check_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-        few = slice(0, min(probe.SAMPLES, len(self.labels)))
-        start = flatten(self.network).to(self.device, self.dtype)[None]
-        with torch.no_grad():
-            out = self.engine.logits(start, self.inputs[few])[0].movedim(-1, 0)
-        probe.check_loss(loss, out, self.labels[few])
-        if (
-            out.dim() == 2
-            and out.shape[1] > 1
-            and self.labels.dim() == 1
-            and self.labels.dtype == torch.int64
-        ):
-            self.classes = out.shape[1]
 
     @property
     def blocks(self):
         """The blocks of the written-out engine; None for the others."""
         return getattr(self.engine, "blocks", None)
-
-
-def _dtype_of(network: nn.Module) -> torch.dtype:
-    """In which precision a network of whole-number inputs is computed: its own, at least float32."""
-    own = next((p.dtype for p in network.parameters() if p.requires_grad), torch.float32)
-    return own if own in (torch.float32, torch.float64) else torch.float32

@@ -17,7 +17,7 @@ from labsupport.cache import remember, surroundings
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import environment
-from labsupport.training import Runs
+from labsupport.training import Runs, precision
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -31,8 +31,23 @@ def trained(
     x0=None,
     records: int | Sequence[int] = 40,
 ) -> Runs:
-    """One `training.train`, remembered."""
+    """One `training.train`, remembered; `job` makes its arguments."""
     return training.train(problem, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
+
+
+def job(
+    problem: Problem,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    checkpoints: Sequence[int] = (),
+    x0=None,
+    records: int | Sequence[int] = 40,
+) -> tuple:
+    """The arguments of `trained`. The recipe says in which number format it is trained here, so
+    that the name of the stored result says it too.
+    """
+    recipe = precision.decided(recipe, problem.build(), device.pick())
+    return problem, recipe, tuple(seeds), tuple(checkpoints), x0, records
 
 
 def run(
@@ -52,7 +67,7 @@ def run(
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     jobs = {
-        name: (problem, recipe, seeds, tuple(checkpoints), (x0 or {}).get(name), records)
+        name: job(problem, recipe, seeds, checkpoints, (x0 or {}).get(name), records)
         for name, recipe in recipes.items()
     }
     return each(trained, jobs)

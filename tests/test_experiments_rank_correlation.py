@@ -294,7 +294,7 @@ def test_cards_escape_and_name_the_claim(monkeypatch):
 
 
 def test_no_committed_claim_is_left_out(monkeypatch):
-    committed = pd.DataFrame(check._committed())
+    committed = pd.DataFrame(check.records.committed())
     monkeypatch.setattr(check, "recorded", lambda: committed)
     assert set(scorecards.scorecard().key) == set(committed.key)
 

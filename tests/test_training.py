@@ -10,7 +10,8 @@ import torch
 import twins
 from torch import nn
 
-from labsupport import data, objective, training
+from labsupport import data, objective, sweep, training
+from labsupport.cache import results
 from labsupport.data import Dataset
 from labsupport.engine import batches
 from labsupport.errors import TrainingDiverged, UnknownName
@@ -433,7 +434,7 @@ def test_a_step_on_a_cpu_is_never_replayed(signals):
         training.start("F0", [0]),
         [0],
     )
-    assert not stepper._replays(torch.zeros(1, 10, dtype=torch.long))
+    assert not stepper.is_replayed(torch.zeros(1, 10, dtype=torch.long))
 
 
 # -- going on after a kill -----------------------------------------------------------------------------------------
@@ -681,6 +682,24 @@ def test_a_processor_that_multiplies_in_bf16_is_known_by_its_flags(tmp_path, fla
     path.write_text(flags)
     assert training.precision.multiplies_in_bf16(str(path)) is has
     assert training.precision.multiplies_in_bf16(str(tmp_path / "missing")) is False
+
+
+@pytest.mark.parametrize("network, moves", [("C1", True), ("F0", False)])
+def test_a_run_and_the_name_of_its_stored_result_say_what_auto_came_to(monkeypatch, network, moves):
+    """A processor that multiplies in bf16 must not read what another has trained in float32."""
+    shape = (16, 3, 32, 32) if network == "C1" else (16, 40)
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    problem = Problem(network, Dataset(x, torch.arange(16) % 10, x, torch.arange(16) % 10, 10))
+    names, formats = [], []
+    for has in (True, False):
+        monkeypatch.setattr(training.precision, "multiplies_in_bf16", lambda has=has: has)
+        job = sweep.job(problem, Recipe(8, steps=1), [0], records=0)
+        formats.append(job[1].precision)
+        names.append(results.call(sweep.trained.fresh, job, {}).key)
+    assert formats == ["bfloat16" if moves else "float32", "float32"]
+    assert (names[0] != names[1]) is moves
+    runs = train(problem, Recipe(8, steps=1), 1, records=0, progress=False)
+    assert runs.recipe.precision == runs.precision == "float32"
 
 
 def test_convolutions_train_in_bf16_where_the_processor_can_and_the_recipe_allows_it(monkeypatch):

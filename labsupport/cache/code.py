@@ -10,43 +10,16 @@ Comments, layout and docstrings do not.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import dis
 import functools
-import hashlib
-import importlib
-import inspect
 import sys
-import sysconfig
 import types
-from pathlib import Path
 
-from labsupport.cache import keys
+from labsupport.cache import homes, instructions, keys
+from labsupport.cache.homes import NO_NUMBERS, PACKAGE
+from labsupport.cache.sources import written
 
-PACKAGE = "labsupport"
-#: Modules that no stored number depends on: what they decide reaches a remembered function as an argument.
-NO_NUMBERS = (
-    "cache",
-    "settings",
-    "device",
-    "errors",
-    "files",
-    "check",
-    "plots",
-    "paper",
-    "explore",
-    "provenance",
-    "doctor",
-    "teach",
-    "_renamed",
-    "__main__",
-)
-_COMPUTE_NOTHING = {"joblib", "tqdm", "matplotlib", "IPython", "ipywidgets", "typer"}
-_LIBRARIES = tuple(
-    str(Path(sysconfig.get_path(name)).resolve())
-    for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
+__all__ = ["NO_NUMBERS", "PACKAGE", "of_class", "running", "written"]
 
 
 def running(function) -> str:
@@ -70,8 +43,8 @@ def of_class(kind: type) -> str:
     """As `running`, of a class; of this package's and libraries' classes the name: a function's own
     code reaches those.
     """
-    if _package(kind.__module__) or _library(kind.__module__):
-        return _version(kind.__module__) + f"{kind.__module__}.{kind.__qualname__}"
+    if homes.package(kind.__module__) or homes.library(kind.__module__):
+        return homes.version(kind.__module__) + f"{kind.__module__}.{kind.__qualname__}"
     return running(kind)
 
 
@@ -88,10 +61,10 @@ class _Reached:
             self.found[name] = value.__name__
             self._module(value, name, code)
         elif isinstance(value, type):
-            self.found[name] = _called(value)
+            self.found[name] = homes.called(value)
             self._class(value)
         elif isinstance(value, types.FunctionType):
-            self.found[name] = _called(value)
+            self.found[name] = homes.called(value)
             self._function(value)
         elif isinstance(
             value,
@@ -117,24 +90,24 @@ class _Reached:
         home = function.__globals__.get("__name__", "")
         if hasattr(function, "__wrapped__"):
             self.value(f"{home}.{function.__qualname__}.__wrapped__", function.__wrapped__)
-        if _left_out(home) or _library(home):
+        if homes.left_out(home) or homes.library(home):
             self._library(home)
             return
-        digest = _code(function.__code__)
+        digest = instructions.digest(function.__code__)
         label = f"{home}.{function.__qualname__} {digest}"  # two lambdas have one name
         self.found[label] = ""
         for name, value in _held_by(function).items():
             self.waiting.append(functools.partial(self._guarded, f"{label} {name}", value, home))
-        if _package(home):
+        if homes.package(home):
             self._module(sys.modules.get(home))
         else:
             self._named(label, function.__code__, function.__globals__)
-            for module in _imported(function.__code__):
+            for module in instructions.imported_by(function.__code__):
                 self._module(module)
 
     def _named(self, label: str, code: types.CodeType, names: dict) -> None:
         """What a function outside of the package calls by name."""
-        for name in sorted(_names(code) & names.keys()):
+        for name in sorted(instructions.names_in(code) & names.keys()):
             if name != "__builtins__":
                 self.waiting.append(
                     functools.partial(self.value, f"{label}:{name}", names[name], code)
@@ -143,9 +116,9 @@ class _Reached:
     def _class(self, kind: type) -> None:
         if not self._first(kind):
             return
-        if _library(kind.__module__) or _left_out(kind.__module__):
+        if homes.library(kind.__module__) or homes.left_out(kind.__module__):
             self._library(kind.__module__)
-        elif _package(kind.__module__):
+        elif homes.package(kind.__module__):
             self._module(sys.modules.get(kind.__module__))
             self._members(kind)
         else:
@@ -165,31 +138,35 @@ class _Reached:
         library by its version.
         """
         home = getattr(module, "__name__", "")
-        if home == PACKAGE and code is not None:
+        if home == homes.PACKAGE and code is not None:
             self._named(
                 label,
                 code,
-                {name: getattr(module, name) for name in _names(code) if hasattr(module, name)},
+                {
+                    name: getattr(module, name)
+                    for name in instructions.names_in(code)
+                    if hasattr(module, name)
+                },
             )
-        elif _library(home):
+        elif homes.library(home):
             self._library(home)
-        elif not _package(home):
+        elif not homes.package(home):
             if code is not None and self._first((module, code)):
                 self._named(label, code, vars(module))
-        elif not _left_out(home) and self._first(module):
+        elif not homes.left_out(home) and self._first(module):
             for name, value in vars(module).items():
                 if _leads_on(value) or _constant_of_a_module(name, value):
                     self.waiting.append(
                         functools.partial(self._guarded, f"{home}:{name}", value, home)
                     )
             for value in list(vars(module).values()):
-                for inside in _codes_of(value, home):
-                    for found in _imported(inside):
+                for inside in instructions.codes_of(value, home):
+                    for found in instructions.imported_by(inside):
                         self._module(found)
 
     def _guarded(self, name: str, value, home: str) -> None:
         """As `value`; what cannot be told apart counts by its type if it belongs to the package."""
-        if not _package(home):
+        if not homes.package(home):
             self.value(name, value)
             return
         try:
@@ -199,8 +176,8 @@ class _Reached:
 
     def _library(self, home: str) -> None:
         top = home.split(".")[0]
-        if top not in _COMPUTE_NOTHING and not _package(home):
-            self.found[f"version of {top}"] = _version(home)
+        if top not in homes.COMPUTE_NOTHING and not homes.package(home):
+            self.found[f"version of {top}"] = homes.version(home)
 
 
 def _constant_of_a_module(name: str, value) -> bool:
@@ -236,16 +213,6 @@ _OF_EVERY_CLASS = {
     "__hash__",
     "__replace__",
 }
-
-
-def _called(value) -> str:
-    """The name of a class or function; of a library that computes nothing that library's own.
-
-    Progress bars, for one, are others in a notebook.
-    """
-    home = value.__module__ or ""
-    top = home.split(".")[0]
-    return top if top in _COMPUTE_NOTHING else f"{home}.{value.__qualname__}"
 
 
 def _leads_on(value) -> bool:
@@ -290,34 +257,6 @@ def _parts(value) -> dict | None:
 _BY_CONTENT = ("labsupport.problem", "labsupport.data", "labsupport.data.dataset")
 
 
-def _package(home: str) -> bool:
-    return home.split(".")[0] == PACKAGE
-
-
-def _left_out(home: str) -> bool:
-    return _package(home) and (home == PACKAGE or home.split(".")[1] in NO_NUMBERS)
-
-
-@functools.cache
-def _library(home: str) -> bool:
-    """Whether a module was installed, rather than written by the reader."""
-    module = sys.modules.get(home)
-    if home in ("__main__", "") or _package(home):
-        return False
-    if home in sys.builtin_module_names or module is None:
-        return module is not None or home in sys.builtin_module_names
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return not hasattr(module, "__path__") or home.split(".")[0] in sys.stdlib_module_names
-    path = str(Path(file).resolve())
-    return path.startswith(_LIBRARIES) or "site-packages" in path or "dist-packages" in path
-
-
-def _version(home: str) -> str:
-    module = sys.modules.get(home.split(".")[0])
-    return str(getattr(module, "__version__", ""))
-
-
 def _held_by(function: types.FunctionType) -> dict:
     """Defaults and closed-over values of a function, by name."""
     held = {f"default {i}": v for i, v in enumerate(function.__defaults__ or ())}
@@ -330,136 +269,6 @@ def _held_by(function: types.FunctionType) -> dict:
         if value is not function:
             held[f"closure {name}"] = value
     return held
-
-
-# -- code objects ----------------------------------------------------------------------------------
-
-#: Instructions that name a constant by its place, besides LOAD_CONST and its kin.
-_OF_CONSTANTS = ("RETURN_CONST", "KW_NAMES")
-_digests: dict[int, tuple[types.CodeType, str]] = {}
-
-
-def _code(code: types.CodeType) -> str:
-    """A digest of one function's instructions, names and constants, and of the functions inside it."""
-    if id(code) not in _digests:
-        parts = [
-            repr(code.co_names),
-            repr(code.co_varnames),
-            repr(code.co_freevars),
-            repr(code.co_cellvars),
-            repr(
-                (
-                    code.co_argcount,
-                    code.co_posonlyargcount,
-                    code.co_kwonlyargcount,
-                    code.co_flags & ~_DOCSTRING,
-                )
-            ),
-            getattr(code, "co_exceptiontable", b"").hex(),
-        ]
-        # a constant by its value: its place depends on whether there is a docstring
-        for step in dis.get_instructions(code):
-            named = step.opname.startswith("LOAD_CONST") or step.opname in _OF_CONSTANTS
-            if named and step.arg is not None:
-                parts += [step.opname, _constant(code.co_consts[step.arg])]
-            else:
-                parts += [step.opname, str(step.arg)]
-        _digests[id(code)] = (code, keys._join(*parts))
-    return _digests[id(code)][1]
-
-
-_DOCSTRING = 0x4000000  # a flag of Python 3.13 and later
-
-
-def _constant(value) -> str:
-    if isinstance(value, types.CodeType):
-        return _code(value)
-    if isinstance(value, tuple | frozenset):
-        inner = [_constant(v) for v in value]
-        return keys._join(
-            type(value).__name__, *(sorted(inner) if isinstance(value, frozenset) else inner)
-        )
-    return keys.fingerprint(value)
-
-
-@functools.cache
-def _names(code: types.CodeType) -> frozenset[str]:
-    """All names that a function and the functions inside it look up."""
-    inner = [_names(value) for value in code.co_consts if isinstance(value, types.CodeType)]
-    return frozenset(code.co_names).union(*inner)
-
-
-@functools.cache
-def _asked_for(code: types.CodeType) -> tuple[str, ...]:
-    """The modules that a function imports when it is run, with all they may hold: "package.module",
-    "package.module.name".
-    """
-    found, base = [], ""
-    for step in dis.get_instructions(code):
-        if step.opname == "IMPORT_NAME":
-            base = step.argval
-            found.append(base)
-        elif step.opname == "IMPORT_FROM":
-            found.append(f"{base}.{step.argval}")
-    for value in code.co_consts:
-        if isinstance(value, types.CodeType):
-            found += _asked_for(value)
-    return tuple(found)
-
-
-def _imported(code: types.CodeType) -> list:
-    """The modules of the package that a function imports when it is run; they are loaded now, as they would be then."""
-    found = []
-    for name in _asked_for(code):
-        if not _package(name) or _left_out(name):
-            continue
-        try:
-            found.append(importlib.import_module(name))
-        except ImportError:  # a function of a module, not a module
-            continue
-    return found
-
-
-def _codes_of(value, home: str) -> list[types.CodeType]:
-    """The code of a module's function, or of the methods of its class."""
-    value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
-    if isinstance(value, types.FunctionType):
-        return [value.__code__] if value.__module__ == home else []
-    if isinstance(value, type) and value.__module__ == home:
-        return [
-            part.__code__ for part in vars(value).values() if isinstance(part, types.FunctionType)
-        ]
-    return []
-
-
-# -- files -----------------------------------------------------------------------------------------
-
-
-def written(folder: Path = Path(__file__).parents[1], among: tuple[str, ...] = ()) -> str:
-    """A digest of the package's code on disk, without comments and docstrings, and without `NO_NUMBERS`.
-
-    ``among`` names the modules that count, instead of all; a package counts whole.
-    """
-    parts = []
-    for path in sorted(folder.rglob("*.py")):
-        inner = path.relative_to(folder).with_suffix("").parts
-        if inner[0] in among if among else inner[0] not in NO_NUMBERS:
-            parts += ["/".join(inner), _tree(path)]
-    return keys._join(*parts)
-
-
-def _tree(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            body[0].value.value = ""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 keys.of_code.update({"function": running, "class": of_class})

@@ -59,11 +59,10 @@ def engine(
     functional = Functional(network, carried=carried, device=inputs.device, dtype=dtype)
     x = flatten(network).to(inputs.device, dtype)
     at = functional.layout.split_one(x)
-    inputs = probe.accepted(functional, at, inputs, dtype)
+    inputs, out = probe.accepted(functional, at, inputs, dtype)
     few = inputs[: probe.SAMPLES]
-    out = probe.outputs(functional, at, few)
     classes = 0 if loss else probe.number_of_classes(out, len(few))
-    probe.refuse_random(functional, at, few)
+    probe.refuse_random(functional, at, few, out)
     if fast and _agree(fast, functional, x, few):
         structure = (repr(network), inputs.shape[1:], inputs.dtype, carried, loss)
         _AGREED[structure] = classes

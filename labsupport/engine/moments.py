@@ -57,3 +57,11 @@ def of_rows(table: Table | None, rows: slice) -> Table | None:
 def models(table: Table) -> int:
     """For how many models the table holds; 1 for any number."""
     return len(next(iter(table.values()))[0])
+
+
+def check_models(table: Table | None, count: int) -> None:
+    """ValueError unless the table, if there is one, holds for ``count`` models."""
+    if table is not None and models(table) not in (1, count):
+        raise ValueError(
+            f"The statistics were frozen for {models(table)} models; x has {count} rows."
+        )

@@ -22,8 +22,10 @@ SAMPLES = 4
 
 def accepted(
     network: Functional, at: dict[str, Tensor], inputs: Tensor, dtype: torch.dtype
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """All samples in the type that the network takes: as they are, else images / 255, whole numbers as int64 or floats.
+
+    With them, the outputs of the first few: a large network is called as rarely as possible.
 
     Raises
     ------
@@ -40,8 +42,8 @@ def accepted(
     refusals: list[Refused] = []
     for kind in kinds:
         try:
-            outputs(network, at, kind(inputs[:SAMPLES]))
-            return kind(inputs)
+            out = outputs(network, at, kind(inputs[:SAMPLES]))
+            return kind(inputs), out
         except Refused as error:
             refusals.append(error)
     raise ValueError(str(refusals[0])) from refusals[0].__cause__
@@ -103,15 +105,18 @@ def _shape(inputs: Tensor) -> str:
     return str(("B", *inputs.shape[1:])).replace("'", "")
 
 
-def refuse_random(network: Functional, at: dict[str, Tensor], inputs: Tensor) -> None:
-    """ValueError if two calls of the network differ: then f is no function of x. Names the layer that draws."""
+def refuse_random(
+    network: Functional, at: dict[str, Tensor], inputs: Tensor, first: Tensor
+) -> None:
+    """ValueError if another call gives other outputs than ``first``: then f is no function of x. Names the layer that
+    draws.
+    """
     draws: list[str] = []
-    before = _states(inputs)
-    first = outputs(network, at, inputs)
-    drew = before != _states(inputs)
     with torch.random.fork_rng(devices=[inputs.device] if inputs.is_cuda else []):
         torch.manual_seed(1 + torch.initial_seed() % 2**32)
+        before = _states(inputs)
         second = outputs(network, at, inputs)
+        drew = before != _states(inputs)
     if not torch.equal(torch.nan_to_num(first), torch.nan_to_num(second)):
         draws = _drawing_layers(network, at, inputs) if drew else []
         where = (
@@ -207,8 +212,20 @@ def number_of_classes(out, samples: int) -> int:
     return out.shape[1]
 
 
-def check_loss(loss: Callable, out: Tensor, labels: Tensor) -> None:
-    """TypeError or ValueError unless ``loss(logits, labels)`` is a scalar and a mean over samples."""
+def check_loss(loss: Callable, engine, x: Tensor, inputs: Tensor, labels: Tensor) -> int:
+    """The number of classes, 0 where there are none, of a network at x (n,) with a loss of its own.
+
+    Raises TypeError or ValueError unless ``loss(logits, labels)`` is a scalar and a mean over samples.
+    """
+    inputs, labels = inputs[:SAMPLES], labels[:SAMPLES]
+    with torch.no_grad():
+        out = engine.logits(x[None], inputs)[0].movedim(-1, 0)  # (..., B) -> (B, ...)
+    _refuse_unless_mean(loss, out, labels)
+    numbered = labels.dim() == 1 and labels.dtype == torch.int64
+    return out.shape[1] if numbered and out.dim() == 2 and out.shape[1] > 1 else 0
+
+
+def _refuse_unless_mean(loss: Callable, out: Tensor, labels: Tensor) -> None:
     if not isinstance(out, Tensor) or out.dim() == 0 or len(out) != len(labels):
         raise ValueError(
             f"For {len(labels)} samples the network returns {shown(out)}; one row a sample is needed."

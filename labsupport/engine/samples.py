@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
@@ -120,3 +120,11 @@ def class_numbers(labels: Tensor, classes: int) -> Tensor:
             f"0 to {classes - 1}. Leave such samples out, or give the network more outputs."
         )
     return labels
+
+
+def number_format(inputs: Tensor, network: nn.Module) -> torch.dtype:
+    """In which format f is computed: the inputs' own; for whole numbers the network's, at least float32."""
+    if inputs.is_floating_point():
+        return inputs.dtype
+    own = next((p.dtype for p in network.parameters() if p.requires_grad), torch.float32)
+    return own if own in (torch.float32, torch.float64) else torch.float32

@@ -121,6 +121,19 @@ def measuring(n: int, device: torch.device | None = None, dtype: torch.dtype | N
         yield lanes
 
 
+def outside_inference(method):
+    """A method whose tensors autograd can use, also where it is called under inference mode."""
+
+    @functools.wraps(method)
+    def outside(*args, **kwargs):
+        if not torch.is_inference_mode_enabled():
+            return method(*args, **kwargs)
+        with torch.inference_mode(False), torch.no_grad():
+            return method(*args, **kwargs)
+
+    return outside
+
+
 def side_by_side(function: Callable[[Any], None], tasks: Iterable, lanes: int) -> None:
     """``function`` of every task, on ``lanes`` threads of Python; an error in one is raised here.
 

@@ -55,14 +55,8 @@ def sweep_runs(s: Settings) -> dict[str, Runs]:
     for size in s.batch_sizes:
         if str(size) not in known:
             recipe = sweep_recipe(s, size)
-            jobs[str(size)] = (
-                s.main,
-                recipe,
-                tuple(range(s.seeds)),
-                (),
-                None,
-                recorded(recipe.epochs or 0),
-            )
+            noted = recorded(recipe.epochs or 0)
+            jobs[str(size)] = sweep.job(s.main, recipe, range(s.seeds), records=noted)
     known |= sweep.each(sweep.trained, jobs)
     return {str(size): known[str(size)] for size in s.batch_sizes}
 

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from labsupport import networks, sweep, training
+from labsupport import device, networks, sweep, training
 from labsupport.cache import remember
 from labsupport.data import Dataset
 from labsupport.errors import choose
@@ -16,6 +16,7 @@ from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings
+from labsupport.training import precision
 
 #: Factors on the logits that are tried after training, by `tempered`.
 TEMPERATURES = tuple(2 ** (k / 2) for k in range(-1, 9))
@@ -58,11 +59,11 @@ def early_stopping(
     recipes = {"SB": s.SB, "LB": s.LB}
     if label_noise:
         recipes["LB"] = s.LB.but(epochs=s.SB.epochs, stop_loss=None)
-    jobs = {
-        name: (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
-        for name, recipe in recipes.items()
-        if name in batches
-    }
+    jobs = {}
+    for name, recipe in recipes.items():
+        if name in batches:
+            recipe = precision.decided(recipe, s.main.build(), device.pick())
+            jobs[name] = (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
     tables = sweep.each(_watched, jobs)
     return pd.concat(
         [table.assign(batch=name) for name, table in tables.items()], ignore_index=True

@@ -30,6 +30,7 @@ from labsupport.objective import Objective, flatten
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 from labsupport.settings import environment
+from labsupport.training import precision
 from labsupport.training.loop import Loop, epochs_of
 from labsupport.training.resume import Saved
 from labsupport.training.runs import HISTORY, History, Runs
@@ -163,6 +164,7 @@ def train(
     epochs = epochs_of(recipe, len(dataset.y_train))
     keep, noted = _epochs("checkpoints", checkpoints or (), epochs), _noted(records, epochs)
     module = networks.layers(problem.network, num_classes=dataset.num_classes)
+    recipe = precision.decided(recipe, module, dataset.device)
     on_train = Objective(module, _float32(dataset.x_train), dataset.y_train)
     on_test = Objective(module, _float32(dataset.x_test), dataset.y_test)
     first = _first(problem.network, module, x0, seeds, dataset, on_train.n)
@@ -175,7 +177,6 @@ def train(
     began = time.perf_counter()
     with threads.threads_for(on_train.n):
         loop.run(progress and show_progress(), saved)
-    used = str(loop.stepper.precision).removeprefix("torch.")
     return Runs(
         problem,
         recipe,
@@ -185,7 +186,7 @@ def train(
         loop.history.table(),
         loop.kept,
         time.perf_counter() - began,
-        used,
+        recipe.precision,
     )
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-#: What a `Recipe` may ask for.
-CHOICES = ("auto", "float32", "bfloat16")
+from labsupport.recipe import Recipe
 
 
 def chosen(asked: str, network: nn.Module, where: torch.device) -> torch.dtype:
-    """The number format of a step's products, by what a recipe asks for: ``auto``, ``float32`` or ``bfloat16``.
+    """The number format of a step's products, by what a recipe asks for: ``auto`` or a format of `recipe.PRECISIONS`.
 
     ``auto`` is float32, but for networks with two-dimensional convolutions where the machine multiplies in 16 bits: a
     GPU uses bf16 from compute capability 8 on, else fp16, whose loss is scaled; a CPU uses bf16 if it has AVX-512 BF16
@@ -28,6 +27,12 @@ def chosen(asked: str, network: nn.Module, where: torch.device) -> torch.dtype:
     if where.type == "cpu" and multiplies_in_bf16():
         return torch.bfloat16
     return torch.float32
+
+
+def decided(recipe: Recipe, network: nn.Module, where: torch.device) -> Recipe:
+    """The recipe with the format that it will be trained in on this machine, instead of ``auto``."""
+    found = chosen(recipe.precision, network, where)
+    return recipe.but(precision=str(found).removeprefix("torch."))
 
 
 @functools.cache

@@ -10,13 +10,14 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from labsupport import files
 
 #: Seconds between two savings.
 EVERY = 60.0
@@ -54,17 +55,11 @@ class Saved:
         text = json.dumps({"about": self.about, "rest": rest})
         packed = io.BytesIO()
         np.savez(packed, __text__=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
-        handle, partial = tempfile.mkstemp(dir=self.path.parent, prefix=NAME, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(packed.getbuffer()).digest())
-                file.write(packed.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self.path)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        with files.whole(self.path, beside=NAME) as file:
+            file.write(hashlib.sha256(packed.getbuffer()).digest())
+            file.write(packed.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
 
     def read(self) -> tuple[dict[str, Tensor], dict] | None:
         """What was saved, or None where nothing is.

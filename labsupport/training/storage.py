@@ -58,3 +58,26 @@ class Storage:
             found[name] = flat[first : first + self.models * size].view(self.models, *shape)
             first += _padded(self.models * size)
         return found
+
+
+class Points:
+    """Where S models are, x (S, n), and the gradients there: two flat tensors, moved and written in place.
+
+    ``at`` and ``slope`` are views of them by parameter, {name: (S, *shape)}.
+    """
+
+    def __init__(self, storage: Storage, x: Tensor):
+        self.storage = storage
+        self.flat = storage.flat(x)
+        self.flat_gradient = torch.zeros_like(self.flat)
+        self.at, self.slope = storage.views(self.flat), storage.views(self.flat_gradient)
+
+    @property
+    def rows(self) -> Tensor:
+        """x (S, n), as `Storage.rows`."""
+        return self.storage.rows(self.flat)
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradients (S, n), as `Storage.rows`."""
+        return self.storage.rows(self.flat_gradient)

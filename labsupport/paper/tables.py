@@ -1,31 +1,10 @@
-"""The published numbers, to set beside ours: Keskar et al. 2017 (arXiv 1609.04836), and two replies.
-
-Every function returns a new tidy DataFrame. Its first columns are those of our own tables, network and
-dataset, so that they can be joined. **Printed** numbers stand in the paper's tables. **Digitized** numbers
-were read off the vector graphics of its figures and are approximate: accuracies to about 0.1 points.
-Spreads are standard deviations over five runs.
-"""
+"""The numbers that stand in the paper's tables and text, printed."""
 
 from __future__ import annotations
 
-import functools
-import json
-from importlib import resources
-
 import pandas as pd
 
-from labsupport.errors import choose
-
-#: {network: its data set}, both by the names that they have in `networks.REGISTRY` and `data.NAMES`.
-DATASETS = {
-    "F1": "mnist",
-    "F2": "timit",
-    "C1": "cifar10",
-    "C2": "cifar10",
-    "C3": "cifar100",
-    "C4": "cifar100",
-}
-NETWORKS = tuple(DATASETS)
+from labsupport.paper.networks import with_datasets
 
 #: ||x_SB - x0|| / ||x_LB - x0|| lies between these two (the paper's text, printed).
 DISTANCE_RATIO = (3, 10)
@@ -60,13 +39,7 @@ def table1() -> pd.DataFrame:
         "layers",
         "parameters",
     ]
-    return _with_datasets(pd.DataFrame(rows, columns=columns))
-
-
-def _with_datasets(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with each network's data set in the second column."""
-    table.insert(1, "dataset", table["network"].map(DATASETS))
-    return table
+    return with_datasets(pd.DataFrame(rows, columns=columns))
 
 
 def table2() -> pd.DataFrame:
@@ -87,7 +60,7 @@ def table2() -> pd.DataFrame:
         "C4": [(99.10, 1.23), (99.57, 1.84), (63.08, 0.5), (57.81, 0.17)],
     }
     columns = [("train", "SB"), ("train", "LB"), ("test", "SB"), ("test", "LB")]
-    return _with_datasets(
+    return with_datasets(
         pd.DataFrame(
             [
                 {"network": network, "batch": batch, "split": split, "mean": mean, "std": std}
@@ -100,7 +73,7 @@ def table2() -> pd.DataFrame:
 
 def _sharpness(published: dict) -> pd.DataFrame:
     columns = [("SB", 1e-3), ("LB", 1e-3), ("SB", 5e-4), ("LB", 5e-4)]
-    return _with_datasets(
+    return with_datasets(
         pd.DataFrame(
             [
                 {"network": network, "batch": batch, "epsilon": epsilon, "mean": mean, "std": std}
@@ -182,7 +155,7 @@ def appendix_e() -> pd.DataFrame:
         ("augmented", augmented, [("SB", "test_accuracy", None), *large]),
         ("conservative", conservative, large),
     ]
-    return _with_datasets(
+    return with_datasets(
         pd.DataFrame(
             [
                 {
@@ -199,147 +172,4 @@ def appendix_e() -> pd.DataFrame:
                 for (batch, quantity, epsilon), (mean, std) in zip(columns, row)
             ]
         ).astype({"epsilon": float})
-    )
-
-
-# -- figures, digitized --------------------------------------------------------------------------------------------
-
-#: What runs along each figure's horizontal axis.
-AXES = {2: "epoch", 3: "alpha", 4: "batch_size", 5: "epoch", 6: "loss"}
-_POINTS = {  # Figures 4 and 6: a few points of C1's curves, {(figure, network, name): (x, value)}
-    (4, "C1", "test_accuracy"): (
-        [100, 256, 500, 1000, 2000, 5000],
-        [79.1, 79.2, 78.0, 77.8, 76.8, 75.7],
-    ),
-    (4, "C1", "sharpness_1e-3"): ([100, 256, 500, 1000, 2000, 5000], [4, 14, 54, 205, 515, 631]),
-    (6, "C1", "SB_sharpness_1e-3"): ([1.19, 0.18, 0.03], [68, 32, 5]),
-    (6, "C1", "LB_sharpness_1e-3"): ([1.79, 0.53, 0.04], [50, 302, 760]),
-}
-_NAMES = {  # names in the file -> names here
-    "train_acc": "train_accuracy",
-    "test_acc": "test_accuracy",
-    "SB_train": "SB_train_accuracy",
-    "LB_train": "LB_train_accuracy",
-    "SB_test": "SB_test_accuracy",
-    "LB_test": "LB_test_accuracy",
-    "piggyback_test": "LB_test_accuracy",  # accuracy of the LB run that starts from the SB iterate
-    "sharp_1e-3": "sharpness_1e-3",
-    "sharp_5e-4": "sharpness_5e-4",
-}
-
-
-@functools.cache
-def _file() -> dict:
-    return json.loads(
-        (resources.files("labsupport") / "results" / "paper-figures.json").read_text(
-            encoding="utf-8"
-        )
-    )
-
-
-@functools.cache
-def _curves() -> dict[tuple[int, str, str], tuple[list, list]]:
-    found = {}
-    for key, (x, value) in ((k, v) for k, v in _file().items() if k != "about"):
-        number, network, name = key.split(".")
-        found[int(number.removeprefix("fig")), network, _NAMES.get(name, name)] = (x, value)
-    return found | _POINTS
-
-
-def about() -> str:
-    """How the curves of Figures 2, 3 and 5 were digitized, and how far to trust them; from the file that holds them."""
-    return _file()["about"]
-
-
-def figure(number: int) -> pd.DataFrame:
-    """All digitized curves of one figure, in long form: network, dataset, name, the horizontal axis, value.
-
-    2: (SB, LB)_(train, test)_accuracy along training, percent; F2 and C1, by ``epoch``.
-    3: (train, test)_(loss, accuracy) on the line from an SB minimum (alpha 0) to an LB one (alpha 1); by ``alpha``.
-    4: test_accuracy and sharpness_1e-3 after 100 epochs, percent; C1, six points, by ``batch_size``.
-    5: SB_test_accuracy, and LB_test_accuracy and sharpness_(1e-3, 5e-4) after 100 epochs of LB from each SB iterate,
-    percent; F2 and C1, by ``epoch`` of the SB run.
-    6: (SB, LB)_sharpness_1e-3 against the training loss, percent; C1, three points each, by ``loss``.
-
-    Losses are mean cross-entropies in nats; the authors' are capped at 16.1 by Keras, PyTorch's are not. Figure 5's
-    legend prints 5E-3 where 5E-4 must be meant. Raises UnknownName for a figure that was not digitized.
-
-    >>> figure(4).query("name == 'sharpness_1e-3' and batch_size == 256")["value"].tolist()
-    [14.0]
-    """
-    choose("digitized figure", number, AXES)
-    rows = [
-        pd.DataFrame(
-            {"network": network, "name": name, AXES[number]: x, "value": [float(v) for v in value]}
-        )
-        for (its, network, name), (x, value) in _curves().items()
-        if its == number
-    ]
-    return _with_datasets(pd.concat(rows, ignore_index=True))
-
-
-def curve(number: int, network: str, name: str) -> pd.DataFrame:
-    """One digitized curve: the horizontal axis (see `figure`) and ``value``.
-
-    Raises
-    ------
-    UnknownName
-        A figure, network or name that was not digitized, with the nearest valid one.
-
-    >>> curve(3, "C1", "test_accuracy").query("alpha in [0, 1]")["value"].tolist()      # the SB and the LB minimum
-    [80.52, 77.26]
-    """
-    table = figure(number)
-    choose(f"network of Figure {number}", network, table.network.unique())
-    table = table[table.network == network]
-    choose(f"curve of Figure {number}", name, table.name.unique())
-    return table.loc[table.name == name, [AXES[number], "value"]].reset_index(drop=True)
-
-
-# -- what came after -----------------------------------------------------------------------------------------------
-
-
-def hoffer() -> pd.DataFrame:
-    """Test accuracy (percent, printed) in Hoffer et al. 2017, "Train longer, generalize better".
-
-    Columns: network, dataset, method, value. The networks are Keskar's. Methods, each added to the one
-    before: SB; LB; +LR, the rate times sqrt(B_LB / B_SB); +GBN, ghost batch norm of 128 samples; +RA,
-    regime adaptation, as many updates as SB.
-
-    >>> hoffer().query("network == 'C1'").set_index("method")["value"].to_dict()["+RA"]
-    88.2
-    """
-    published = {
-        "F1": [98.27, 97.05, 97.55, 97.60, 98.53],
-        "C1": [87.80, 83.95, 86.15, 86.4, 88.20],
-        "C3": [61.25, 51.50, 57.38, 57.5, 63.20],
-    }
-    methods = ["SB", "LB", "+LR", "+GBN", "+RA"]
-    return _with_datasets(
-        pd.DataFrame(
-            [
-                {"network": network, "method": method, "value": value}
-                for network, row in published.items()
-                for method, value in zip(methods, row)
-            ]
-        )
-    )
-
-
-def goyal() -> pd.DataFrame:
-    """ImageNet error of ResNet-50 (percent, printed) in Goyal et al. 2017: batch_size, method, mean, std.
-
-    Warm-up is gradual, over 5 epochs; both large-batch runs scale the rate linearly. The std without
-    warm-up is NaN here.
-
-    >>> goyal().set_index("method")["mean"].to_dict()["linear scaling, gradual warm-up"]
-    23.74
-    """
-    return pd.DataFrame(
-        {
-            "batch_size": [256, 8192, 8192],
-            "method": ["baseline", "linear scaling, gradual warm-up", "linear scaling, no warm-up"],
-            "mean": [23.60, 23.74, 24.84],
-            "std": [0.12, 0.09, float("nan")],
-        }
     )
