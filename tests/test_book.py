@@ -11,7 +11,8 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import claims, execute, notebooks, run_times, skeleton
+from tools import claims, execute, markup, notebooks, run_times, skeleton
+from tools.outputs import MACHINE_PATH
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -321,16 +322,16 @@ HOST_PAGES = {"../../deployments/github-pages", "../../releases/latest", "../../
     "path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name
 )
 def test_links_in_pages_resolve(path):
-    text = skeleton.without_code(path.read_text(encoding="utf-8"))
+    text = markup.without_code(path.read_text(encoding="utf-8"))
     targets = set(re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)) - HOST_PAGES
-    assert not [problem for target in targets if (problem := skeleton.broken(target, path))]
+    assert not [problem for target in targets if (problem := markup.broken(target, path))]
 
 
 @pytest.mark.parametrize(
     "path", sorted([*BOOK.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name
 )
 def test_pages_name_no_path_of_one_machine(path):
-    assert not skeleton.MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
+    assert not MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
 
 
 def test_the_committed_claims_are_those_the_chapters_print():

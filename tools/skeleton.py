@@ -8,119 +8,21 @@ Each check is a function of one `Chapter` that yields problems as sentences. CON
 from __future__ import annotations
 
 import ast
-import difflib
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-
-import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
-from markdown_it import MarkdownIt
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tools import arguments, notebooks
+from tools.chapters import Chapter, python, tags
 from tools.files import ROOT
+from tools.markup import for_every_front_end, links
+from tools.outputs import alt_text, committed_outputs, metadata
 
 LONGEST_CELL = 15
-SHORTEST_ALT = 40
-HTML_TAGS = {"details", "summary", "br", "sub", "sup", "kbd"}
-MACHINE_PATH = re.compile(
-    r"(?<![\w./:-])/(?:home|root|tmp|work|Users|mnt|var|opt|content)/[\w.-]+|\b[A-Z]:\\\\?\w+"
-)
 #: Where a fork would send its readers to somebody else's code.
 ADDRESS = re.compile(
     r"colab\.research\.google\.com/github\S*|git\+https?:\S*|https?://\S+/archive/\S*"
 )
-MYST = {
-    "a fenced directive": re.compile(r"^\s*(?:```+|~~~+|:::+)\s*\{[\w:-]+\}", re.M),
-    "a colon fence": re.compile(r"^\s*:::+", re.M),
-    "a role": re.compile(r"\{[\w:-]+\}`"),
-    "a target": re.compile(r"^\s*\([\w:-]+\)=\s*$", re.M),
-    "a substitution": re.compile(r"\{\{.*?\}\}"),
-    "a comment or block break": re.compile(r"^(?:%\s|\+\+\+)", re.M),
-}
-LEFTOVERS = {
-    "asterisks that mark nothing": re.compile(r"\*\*|(?<![\w*])\*(?=\w)|(?<=\w)\*(?![\w*])"),
-    "underscores that mark nothing": re.compile(r"(?<!\w)__?(?=[A-Za-z])|(?<=[A-Za-z])__?(?!\w)"),
-    "a backtick without its twin": re.compile(r"`"),
-    "a dollar sign without its twin": re.compile(r"\$"),
-    "TeX outside of dollar signs": re.compile(r"\\(?:[a-zA-Z]{2,}|[()\[\]])"),
-    "a link that is not one": re.compile(r"\]\(|\]\[|!\["),
-    "a footnote, which CommonMark has not": re.compile(r"\[\^"),
-    "a heading without a space after #": re.compile(r"^#+\w", re.M),
-    "a table that is not one": re.compile(r"\|\s*:?-{3,}"),
-}
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One notebook and where it lies."""
-
-    path: Path
-    notebook: nbformat.NotebookNode
-
-    @classmethod
-    def read(cls, path: Path) -> Chapter:
-        return cls(Path(path), notebooks.read(path))
-
-    @property
-    def number(self) -> int:
-        return int(self.path.name[:2])
-
-    @property
-    def cells(self) -> list:
-        return self.notebook.cells
-
-    @cached_property
-    def code(self) -> list[tuple[int, nbformat.NotebookNode]]:
-        return [(i, cell) for i, cell in enumerate(self.cells) if cell.cell_type == "code"]
-
-    @cached_property
-    def markdown(self) -> list[tuple[int, nbformat.NotebookNode]]:
-        return [(i, cell) for i, cell in enumerate(self.cells) if cell.cell_type == "markdown"]
-
-    @cached_property
-    def headings(self) -> list[tuple[int, int, str]]:
-        """(cell, level, text) of every heading, in order."""
-        found = []
-        for i, cell in self.markdown:
-            tokens = commonmark().parse(cell.source)
-            for at, token in enumerate(tokens):
-                if token.type == "heading_open":
-                    found.append((i, int(token.tag[1]), tokens[at + 1].content))
-        return found
-
-    def section(self, title: str) -> list[tuple[int, nbformat.NotebookNode]]:
-        """The cells from the heading ``title`` (level 2) to the next heading of that level; empty if there is none."""
-        starts = [i for i, level, text in self.headings if level == 2 and text == title]
-        if not starts:
-            return []
-        after = [i for i, level, _ in self.headings if level <= 2 and i > starts[0]]
-        return list(enumerate(self.cells))[starts[0] : after[0] if after else None]
-
-
-def commonmark() -> MarkdownIt:
-    """A plain CommonMark renderer with tables and `$math$`: what Colab and the repository's page have in common."""
-    return (
-        MarkdownIt("commonmark", {"html": True})
-        .enable("table")
-        .use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
-    )
-
-
-def tags(cell) -> list[str]:
-    return list(cell.metadata.get("tags", []))
-
-
-def python(source: str) -> ast.Module | None:
-    """The syntax tree of a cell, magics translated; None if it is no Python."""
-    try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except SyntaxError:
-        return None
 
 
 def title_cell(chapter: Chapter) -> Iterator[str]:
@@ -294,150 +196,6 @@ def short_cells(chapter: Chapter) -> Iterator[str]:
             re.match(r"#\s?@title \S", cell.source) and cell.metadata.get("cellView") == "form"
         ):
             yield f'cell {i} is folded: start it with `# @title ...` and set its metadata `"cellView": "form"`'
-
-
-def alt_text(chapter: Chapter) -> Iterator[str]:
-    """Every figure says in words what is seen, in more than its title."""
-    for i, cell in chapter.code:
-        if not any(
-            kind.startswith("image/") for out in cell.outputs for kind in out.get("data", {})
-        ):
-            continue
-        alt = " ".join(str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).split())
-        if not alt:
-            yield f"cell {i} shows a figure without alt text: metadata `mystnb: {{image: {{alt: ...}}}}`"
-        elif len(alt) < SHORTEST_ALT:
-            yield f"cell {i}: the alt text {alt!r} is too short to say what is seen"
-        elif any(same(alt, text) for text in titles_in(cell.source)):
-            yield f"cell {i}: the alt text repeats the title; say what is seen instead"
-
-
-def titles_in(source: str) -> Iterator[str]:
-    """The texts in a cell that could be a figure's title."""
-    for node in ast.walk(python(source) or ast.Module([], [])):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > 15:
-            yield node.value
-    yield from re.findall(r"^#\s?@title (.+)$", source, re.M)
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two texts differ in little more than case and stops."""
-    one, other = (" ".join(re.findall(r"\w+", text.lower())) for text in (one, other))
-    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() > 0.8
-
-
-def for_every_front_end(chapter: Chapter) -> Iterator[str]:
-    """No MyST, and nothing that a plain CommonMark renderer leaves as raw markup."""
-    for i, cell in chapter.markdown:
-        for name, pattern in MYST.items():
-            if found := pattern.search(without_code(cell.source)):
-                yield f"cell {i} has {name}, raw text in Colab: {found.group().strip()!r}"
-        yield from (f"cell {i}: {problem}" for problem in leftovers(cell.source))
-
-
-def without_code(source: str) -> str:
-    """Markdown less its code: inline `{x}` and a fenced example are shown, not read. Fences keep their first line."""
-    source = re.sub(r"^(```+\s*\{?[\w:-]*\}?).*?^```+\s*$", r"\1", source, flags=re.S | re.M)
-    return re.sub(r"(?<![`}])(`+)(?!`).+?(?<!`)\1(?!`)", "", source)
-
-
-def leftovers(source: str) -> Iterator[str]:
-    """What a reader of the rendered ``source`` would see as markup."""
-    for token in commonmark().parse(source):
-        if token.type == "html_block":
-            yield from html_problems(token.content)
-        elif token.type == "ordered_list_open" and token.attrGet("start") not in (None, 1):
-            yield f'a line that begins with "{token.attrGet("start")}." is shown as a list; begin with a word'
-        for child in token.children or []:
-            if child.type == "html_inline":
-                yield from html_problems(child.content)
-            elif child.type == "text":
-                for name, pattern in LEFTOVERS.items():
-                    if pattern.search(child.content):
-                        yield f"{name}: {child.content.strip()!r}"
-            elif child.type in ("image",) and not child.content:
-                yield "an image without alt text"
-
-
-def html_problems(content: str) -> Iterator[str]:
-    """Tags that some front end drops, and Markdown that stays raw because no blank line separates it."""
-    for tag in re.findall(r"</?([a-zA-Z][\w-]*)", content):
-        if tag.lower() not in HTML_TAGS:
-            yield f"the HTML tag <{tag}>; a notebook may use {sorted(HTML_TAGS)}"
-    inside = re.sub(r"<summary>.*?</summary>", "", content, flags=re.S)
-    text = re.sub(r"<[^>]*>", "", inside).strip()
-    if text:
-        yield f"text inside an HTML block is not rendered, leave a blank line before it: {text[:60]!r}"
-    for summary in re.findall(r"<summary>(.*?)</summary>", content, re.S):
-        if re.search(r"[*_`$]", summary):
-            yield f"markup in a summary stays raw: {summary!r}"
-
-
-def committed_outputs(chapter: Chapter) -> Iterator[str]:
-    """Outputs are part of the source: executed top to bottom, no error, no warning, no path of one machine."""
-    counts = [cell.get("execution_count") for _, cell in chapter.code]
-    if counts != list(range(1, len(counts) + 1)):
-        yield f"not executed from top to bottom (counts {counts}): make outputs NB=book/{chapter.path.name}"
-    for i, cell in chapter.code:
-        for out in cell.outputs:
-            if out.output_type == "error":
-                yield f"cell {i} holds an error output: {out.ename}: {out.evalue}"
-            elif out.output_type == "stream" and out.name == "stderr":
-                yield f"cell {i} wrote to stderr: {out.text.strip()[:80]!r}"
-            if found := MACHINE_PATH.search(
-                str(out.get("text", "")) + str(out.get("data", {}).get("text/plain", ""))
-            ):
-                yield f"cell {i} shows a path of one machine: {found.group()}"
-    for i, cell in enumerate(chapter.cells):
-        if found := MACHINE_PATH.search(cell.source):
-            yield f"cell {i} names a path of one machine: {found.group()}"
-
-
-def metadata(chapter: Chapter) -> Iterator[str]:
-    """Colab offers its CPU; nothing stands there that another front end or machine wrote."""
-    for key, value in notebooks.METADATA.items():
-        if chapter.notebook.metadata.get(key) != value:
-            yield f"the notebook's metadata `{key}` must be {value}: python -m tools.notebooks normalize"
-    if "accelerator" in chapter.notebook.metadata:
-        yield "metadata `accelerator` gives every reader on Colab a GPU: python -m tools.notebooks normalize"
-    for kind, entry in chapter.notebook.metadata.get("widgets", {}).items():
-        if not entry.get("state"):
-            yield f"widget metadata {kind} has no state and would break the page: python -m tools.notebooks normalize"
-
-
-def links(chapter: Chapter) -> Iterator[str]:
-    """Every relative link names a file of the book, and a heading in it."""
-    for i, cell in chapter.markdown:
-        for token in commonmark().parse(cell.source):
-            for child in token.children or []:
-                target = child.attrGet("href") or child.attrGet("src")
-                if target and (problem := broken(str(target), chapter.path)):
-                    yield f"cell {i}: {problem}"
-
-
-def broken(target: str, page: Path) -> str:
-    """What is wrong with a link from ``page``; empty if it is sound or leads out of the book."""
-    if re.match(r"https?://|mailto:", target):
-        return ""
-    name, _, anchor = target.partition("#")
-    there = (page.parent / name) if name else page
-    if not there.exists():
-        return f"the link to {target} leads nowhere"
-    if anchor and there.suffix in (".md", ".ipynb") and anchor not in anchors(there):
-        return f"the link to {target} names no heading of {there.name}"
-    return ""
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as the repository's page and MyST make them, and MyST's own targets."""
-    if page.suffix == ".ipynb":
-        texts = [text for _, _, text in Chapter.read(page).headings]
-        source = ""
-    else:
-        source = page.read_text(encoding="utf-8")
-        texts = re.findall(r"^#{1,6} (.+)$", source, re.M)
-    slugs = {re.sub(r"[^\w\- ]", "", text.lower().strip()).replace(" ", "-") for text in texts}
-    return slugs | set(re.findall(r"^\(([\w:-]+)\)=", source, re.M))
 
 
 CHECKS = [
