@@ -77,16 +77,16 @@ def test_growing_batches_start_small_and_end_large():
     assert 0 < growth[0][0] < growth[1][0]
 
 
-def test_one_finite_row_a_method_and_seed(table):
-    assert table.groupby("method", sort=False).size().to_dict() == dict.fromkeys(
+def test_one_finite_row_a_recipe_and_seed(table):
+    assert table.groupby("recipe", sort=False).size().to_dict() == dict.fromkeys(
         recipes.closing_recipes(s), 2
     )
-    assert np.isfinite(table.drop(columns="method").to_numpy(dtype=float)).all()
+    assert np.isfinite(table.drop(columns="recipe").to_numpy(dtype=float)).all()
     assert (table.sharpness >= table["sharpness_5e-4"]).all()
 
 
 def test_updates_count_every_step_on_a_batch(table):
-    updates = table.groupby("method").updates.mean()
+    updates = table.groupby("recipe").updates.mean()
     assert updates["LB"] == 4 * 2  # 4 epochs of 800 samples
     assert updates["conservative"] == updates["three steps"] == 3 * updates["LB"]
 
@@ -120,7 +120,7 @@ def test_the_map_takes_over_what_the_table_has(table):
         ((400, 0.0125), "linear rate"),
         ((32, 8e-5), "SB, slow"),
     ):
-        row = table[(table.method == name) & (table.seed == 0)].iloc[0]
+        row = table[(table.recipe == name) & (table.seed == 0)].iloc[0]
         assert dial.loc[cell, "test_accuracy"] == row.test_accuracy
         assert dial.loc[cell, "sharpness"] == pytest.approx(row.sharpness, rel=1e-3)
 
@@ -132,7 +132,7 @@ def test_long_runs_make_as_many_updates_as_small_batches():
 
 
 def test_a_committed_result_comes_back_as_it_was(tmp_path):
-    rows = pd.DataFrame({"method": ["a", "b"], "value": [1.5, 2.25]})
+    rows = pd.DataFrame({"recipe": ["a", "b"], "value": [1.5, 2.25]})
     path = provenance.write("tried", rows, provenance.here(network="F0"), folder=tmp_path)
     again, about = provenance.read("tried", folder=tmp_path)
     assert again.equals(rows) and about["network"] == "F0" and about["scale"] == "smoke"

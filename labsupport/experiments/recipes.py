@@ -32,7 +32,7 @@ def ratio(s: Settings) -> float:
 
 
 def closing_recipes(s: Settings) -> dict[str, Recipe]:
-    """The chapter's methods, by name. Those not called "SB, ..." train in large batches, and stop at MATCHED_LOSS.
+    """The chapter's recipes, by name. Those not called "SB, ..." train in large batches, and stop at MATCHED_LOSS.
 
     Appendix E of Keskar et al. 2017: "augmented" (and "SB, augmented" beside it), "conservative" (and "three
     steps", the
@@ -76,7 +76,7 @@ def middle_batch(s: Settings) -> int:
 
 
 def closing_runs(s: Settings) -> dict[str, Runs]:
-    """One training per method of `closing_recipes`, from the same starts; SB is that of `minima`."""
+    """One training for each of `closing_recipes`, from the same starts; SB is that of `minima`."""
     wanted = closing_recipes(s)
     wanted.pop("SB")
     drawn = {
@@ -97,17 +97,17 @@ def one_seed(s: Settings, recipes: dict[str, Recipe]) -> dict[str, Runs]:
 
 
 def closing_the_gap(s: Settings) -> pd.DataFrame:
-    """What each method of `closing_recipes` reaches: the table of `reached`."""
+    """What each of `closing_recipes` reaches: the table of `reached`."""
     return reached(s, closing_runs(s))
 
 
 def reached(s: Settings, runs: Mapping[str, Runs]) -> pd.DataFrame:
-    """What {method: Runs} on the scale's main problem reach, one row a method and seed.
+    """What {recipe's name: Runs} on the scale's main problem reach, one row a recipe and seed.
 
     Returns
     -------
     DataFrame
-        method, seed; test_accuracy, train_accuracy (percent); sharpness at epsilon 1e-3 and sharpness_5e-4
+        recipe, seed; test_accuracy, train_accuracy (percent); sharpness at epsilon 1e-3 and sharpness_5e-4
         (percent, Metric 2.1
         of Keskar et al. 2017 in full space, ``strong``, one search); train_loss, test_loss (nats); updates (of the
         parameters: a batch that is used for three steps counts three); seconds (wall time of training, a seed's share).
@@ -119,7 +119,7 @@ def _row(s: Settings, name: str, run: Runs) -> pd.DataFrame:
     last = run.final
     return pd.DataFrame(
         {
-            "method": name,
+            "recipe": name,
             "seed": last.index,
             "test_accuracy": last.test_accuracy.values,
             "train_accuracy": last.train_accuracy.values,
