@@ -37,7 +37,7 @@ class Question:
 QUESTIONS = (
     Question(
         "Is there a gap, at one learning rate and when both have fitted the training set?",
-        ("2.1", "2.2", "2.3", "2.8", "7.1", "7.3", "7.4", "7.7"),
+        ("2.1", "2.2", "2.3", "2.8", "2.9", "2.11", "7.1", "7.3", "7.4", "7.7"),
         ("2.4", "2.5", "8.16"),
         (1, 2, 7),
         ("Masters and Luschi 2018: best results with batches of 32 or smaller",),
@@ -47,6 +47,7 @@ QUESTIONS = (
         "Are large batches' minima sharper, by the paper's measure?",
         (
             "2.6",
+            "2.10",
             "3.1",
             "3.2",
             "4.1",
