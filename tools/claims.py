@@ -12,6 +12,7 @@ import json
 import sys
 
 from tools import arguments, notebooks, skeleton
+from tools.chapters import Chapter
 from tools.files import ROOT, write_whole
 
 COMMITTED = ROOT / "labsupport" / "results" / "claims.json"
@@ -21,7 +22,7 @@ def printed() -> dict[str, tuple[str, str]]:
     """The claims as the committed notebooks print them: verdict and sentence by key."""
     found = {}
     for path in notebooks.chapters(ROOT / "book"):
-        for line in skeleton.claim_lines(skeleton.Chapter.read(path)):
+        for line in skeleton.claim_lines(Chapter.read(path)):
             found[line["key"]] = (line["verdict"], line["text"])
     return found
 
