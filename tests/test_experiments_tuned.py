@@ -137,6 +137,26 @@ def test_every_arm_has_one_finite_row_a_seed(recorded):
     }
 
 
+def test_the_record_says_which_rates_its_sweep_chose_and_its_arms_have_them(recorded):
+    rows, swept, about = recorded
+    chosen = rates.chosen_rates(swept)
+    assert about["rates"] == {
+        ", ".join(key): {"learning_rate": rate, "inside": inside}
+        for key, (rate, inside) in chosen.items()
+    }
+    had = rows[(rows.protocol == "tuned") & (rows.ends != "equal loss")]
+    had = had.groupby(["optimizer", "batch", "ends"]).learning_rate.unique().apply(list)
+    assert had.to_dict() == {key: [rate] for key, (rate, _) in chosen.items()}
+
+
+def test_the_record_says_where_it_comes_from_and_the_recipe_of_every_arm(recorded):
+    rows, _, about = recorded
+    assert {"date", "commit", "machine", "torch", "python", "seeds", "held_out"} <= set(about)
+    assert set(about["recipes"]) == set(rows.recipe)
+    for name, rate in rows.groupby("recipe").learning_rate.first().items():
+        assert f"learning_rate={rate}" in about["recipes"][name]
+
+
 def test_equal_loss_is_read_at_the_higher_of_the_two_ends(recorded):
     rows, _, _ = recorded
     for _, arms in rows.groupby(["protocol", "seed"]):

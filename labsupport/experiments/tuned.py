@@ -2,7 +2,8 @@
 
 One recipe says little about batch sizes in general: a rate that suits SB need not suit LB. Here each batch size gets
 the rate that is best for it, found on samples held out of the training set, and the test set is looked at once, after
-the choice. Half an hour of one core: measured once, and committed.
+the choice. Half an hour of one core, to be measured once and committed; `record_tuned` has not been run at the
+laptop's scale yet, so `tuned` and its neighbors are not offered by `labsupport.experiments`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ def tuned() -> pd.DataFrame:
         train_loss, test_loss (nats); train_accuracy, test_accuracy (percent); sharpness at epsilon 1e-3 and
         sharpness_5e-4 (percent, Metric 2.1 of Keskar et al. 2017, full space, ``strong``, one start).
         One row an arm and seed.
+
+    Raises
+    ------
+    UnknownName
+        As long as no result is committed.
     """
     return provenance.read("tuned")[0]
 
