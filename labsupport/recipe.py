@@ -28,8 +28,8 @@ class Recipe:
         (from epoch, batch size) pairs, epochs counted from 0.
     precision
         "auto": convolutions are multiplied in 16 bits where the machine has instructions for it, all else in float32.
-        A finished run, and the name under which it is stored, say which of "float32", "bfloat16" and "float16" that
-        was; each may be asked for. Measures are always taken in float32 or float64.
+        "float32", "bfloat16" or "float16" say so. `Runs.precision`, and the name under which a run is stored, say what
+        "auto" came to. Measures are always taken in float32 or float64.
     ghost_batch, proximal, inner_steps, sam_rho, sam_adaptive, augment
         The remedies of chapter 8: samples normalized together, strength of the proximal term and steps per batch,
         ascent length (``sam_adaptive`` for ASAM), one of `remedies.AUGMENTATIONS`.

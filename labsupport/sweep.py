@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
@@ -30,9 +31,15 @@ def trained(
     checkpoints: tuple[int, ...] = (),
     x0=None,
     records: int | Sequence[int] = 40,
+    number_format: str | None = None,
 ) -> Runs:
-    """One `training.train`, remembered; `job` makes its arguments."""
-    return training.train(problem, recipe, seeds, x0=x0, checkpoints=checkpoints, records=records)
+    """One `training.train`, remembered; `job` makes its arguments.
+
+    ``number_format`` is what the recipe's precision comes to on this machine, so that the stored result's name says it.
+    """
+    asked = recipe.but(precision=number_format or recipe.precision)
+    runs = training.train(problem, asked, seeds, x0=x0, checkpoints=checkpoints, records=records)
+    return replace(runs, recipe=recipe)
 
 
 def job(
@@ -43,11 +50,9 @@ def job(
     x0=None,
     records: int | Sequence[int] = 40,
 ) -> tuple:
-    """The arguments of `trained`. The recipe says in which number format it is trained here, so
-    that the name of the stored result says it too.
-    """
-    recipe = precision.decided(recipe, problem.build(), device.pick())
-    return problem, recipe, tuple(seeds), tuple(checkpoints), x0, records
+    """The arguments of `trained`, the number format that this machine trains in among them."""
+    used = precision.named(recipe.precision, problem.build(), device.pick())
+    return problem, recipe, tuple(seeds), tuple(checkpoints), x0, records, used
 
 
 def run(

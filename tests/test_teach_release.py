@@ -27,6 +27,7 @@ from labsupport.teach import (
     submission,
 )
 from labsupport.teach.gradescope import OwnSeed
+from labsupport.teach.setup_cell import install
 from tests.assignments import made, secrets
 from tools.notebooks import SETUP_CELL
 
@@ -122,7 +123,7 @@ def test_a_function_that_is_not_written_yet_is_said_so_in_one_line(capsys):
 
 
 def test_the_setup_cell_is_the_books():
-    ours = notebooks.SETUP.format(package="")
+    ours = install()
     assert ours.strip() == SETUP_CELL.partition("\nIMPORTS")[0].strip()
 
 

@@ -11,7 +11,7 @@ import twins
 from torch import nn
 
 from labsupport import data, objective, sweep, training
-from labsupport.cache import results
+from labsupport.cache import keys
 from labsupport.data import Dataset
 from labsupport.engine import batches
 from labsupport.errors import TrainingDiverged, UnknownName
@@ -694,12 +694,12 @@ def test_a_run_and_the_name_of_its_stored_result_say_what_auto_came_to(monkeypat
     for has in (True, False):
         monkeypatch.setattr(training.precision, "multiplies_in_bf16", lambda has=has: has)
         job = sweep.job(problem, Recipe(8, steps=1), [0], records=0)
-        formats.append(job[1].precision)
-        names.append(results.call(sweep.trained.fresh, job, {}).key)
+        formats.append(job[-1])
+        names.append(keys.fingerprint(job))
     assert formats == ["bfloat16" if moves else "float32", "float32"]
     assert (names[0] != names[1]) is moves
     runs = train(problem, Recipe(8, steps=1), 1, records=0, progress=False)
-    assert runs.recipe.precision == runs.precision == "float32"
+    assert (runs.recipe.precision, runs.precision) == ("auto", "float32")
 
 
 def test_convolutions_train_in_bf16_where_the_processor_can_and_the_recipe_allows_it(monkeypatch):

@@ -11,19 +11,15 @@ from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from labsupport.teach.setup_cell import METADATA, install
 from tools import arguments, normal
 from tools.files import ROOT, Refused
 from tools.normal import read, write
 
-__all__ = ["chapters", "no_chapters", "normalize", "read", "skeleton", "write"]
+__all__ = ["METADATA", "chapters", "no_chapters", "normalize", "read", "skeleton", "write"]
 
 NAME = re.compile(r"\d\d(-[a-z0-9]+)+")
 
-METADATA = {  # no accelerator: the networks are tiny, and Colab's CPU is what a reader should get
-    "colab": {"provenance": []},
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-}
 SETUP_TAGS = ["setup", "hide-input", "nbval-ignore-output"]
 PARTS = [
     "Paper and us",
@@ -35,33 +31,14 @@ PARTS = [
 ]
 
 #: `PACKAGE` is empty in what is committed; `tools.published` fills it in the copies that are published.
-SETUP_CELL = """\
-# @title Setup: run this cell first
-PACKAGE = ""
-try:
-    import labsupport
-except ImportError:  # on Colab, for example: add the course's package, change nothing else
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    class NotInstalled(ImportError):
-        def _render_traceback_(self):  # one sentence instead of a traceback
-            return [str(self)]
-
-    beside = sorted(map(str, Path().glob("labsupport-*.whl")))
-    package = beside[-1] if beside else PACKAGE
-    again = "and run this cell again."
-    if not package:
-        raise NotInstalled(f"labsupport is not installed: put its wheel beside this notebook {again}")
-    pip = [sys.executable, "-m", "pip", "install", "-q", package]
-    if subprocess.run(pip, capture_output=True).returncode:
-        raise NotInstalled(f"labsupport could not be installed from {package}: look at your connection {again}")
-
+SETUP_CELL = (
+    install()
+    + """
 IMPORTS
 
 s = settings.current()  # the problems and recipes of this scale
 print(device.describe())"""
+)
 IMPORTS = """\
 import matplotlib.pyplot as plt
 import numpy as np

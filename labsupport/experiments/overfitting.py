@@ -62,7 +62,8 @@ def early_stopping(
     jobs = {}
     for name, recipe in recipes.items():
         if name in batches:
-            recipe = precision.decided(recipe, s.main.build(), device.pick())
+            used = precision.named(recipe.precision, s.main.build(), device.pick())
+            recipe = recipe.but(precision=used)  # so that the stored table's name says it
             jobs[name] = (s.main, s.held_out, recipe, tuple(range(s.seeds)), label_noise)
     tables = sweep.each(_watched, jobs)
     return pd.concat(

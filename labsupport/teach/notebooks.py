@@ -4,33 +4,8 @@ from __future__ import annotations
 
 from labsupport.teach import strip
 from labsupport.teach.needs import need
+from labsupport.teach.setup_cell import METADATA, install
 from labsupport.teach.source import SEED, Assignment, Question
-
-#: What stands before the imports: the package is installed where it is missing, and nothing else is changed.
-SETUP = """\
-# @title Setup: run this cell first
-PACKAGE = "{package}"
-try:
-    import labsupport
-except ImportError:  # on Colab, for example: add the course's package, change nothing else
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    class NotInstalled(ImportError):
-        def _render_traceback_(self):  # one sentence instead of a traceback
-            return [str(self)]
-
-    beside = sorted(map(str, Path().glob("labsupport-*.whl")))
-    package = beside[-1] if beside else PACKAGE
-    again = "and run this cell again."
-    if not package:
-        raise NotInstalled(f"labsupport is not installed: put its wheel beside this notebook {{again}}")
-    pip = [sys.executable, "-m", "pip", "install", "-q", package]
-    if subprocess.run(pip, capture_output=True).returncode:
-        raise NotInstalled(f"labsupport could not be installed from {{package}}: look at your connection {{again}}")
-
-"""
 
 
 def student(
@@ -105,7 +80,7 @@ def _given(cell, release: str, seed: int | None, package: str):
     if cell.cell_type != "code":
         return made
     if "setup" in cell.metadata.get("tags", []):
-        made.source = SETUP.format(package=package) + cell.source
+        made.source = f"{install(package)}\n{cell.source}"
     if SEED.search(cell.source):
         note = f" (release {release})" if release else ""
         made.source = SEED.sub(
@@ -132,11 +107,7 @@ def _notebook(cells: list, said: dict):
     """A notebook without outputs, the same for the same cells to the last byte."""
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"
-    metadata = {
-        "colab": {"provenance": []},
-        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    } | said
+    metadata = METADATA | said
     made = need("nbformat.v4").new_notebook(cells=cells, metadata=metadata)
     made.nbformat, made.nbformat_minor = 4, 5
     return made

@@ -164,7 +164,6 @@ def train(
     epochs = epochs_of(recipe, len(dataset.y_train))
     keep, noted = _epochs("checkpoints", checkpoints or (), epochs), _noted(records, epochs)
     module = networks.layers(problem.network, num_classes=dataset.num_classes)
-    recipe = precision.decided(recipe, module, dataset.device)
     on_train = Objective(module, _float32(dataset.x_train), dataset.y_train)
     on_test = Objective(module, _float32(dataset.x_test), dataset.y_test)
     first = _first(problem.network, module, x0, seeds, dataset, on_train.n)
@@ -186,7 +185,7 @@ def train(
         loop.history.table(),
         loop.kept,
         time.perf_counter() - began,
-        recipe.precision,
+        precision.named(recipe.precision, module, dataset.device),
     )
 
 

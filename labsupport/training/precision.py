@@ -8,8 +8,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from labsupport.recipe import Recipe
-
 
 def chosen(asked: str, network: nn.Module, where: torch.device) -> torch.dtype:
     """The number format of a step's products, by what a recipe asks for: ``auto`` or a format of `recipe.PRECISIONS`.
@@ -29,10 +27,9 @@ def chosen(asked: str, network: nn.Module, where: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def decided(recipe: Recipe, network: nn.Module, where: torch.device) -> Recipe:
-    """The recipe with the format that it will be trained in on this machine, instead of ``auto``."""
-    found = chosen(recipe.precision, network, where)
-    return recipe.but(precision=str(found).removeprefix("torch."))
+def named(asked: str, network: nn.Module, where: torch.device) -> str:
+    """As `chosen`, in a word, such as ``float32``."""
+    return str(chosen(asked, network, where)).removeprefix("torch.")
 
 
 @functools.cache
