@@ -10,14 +10,14 @@ from labsupport.experiments.batch_sizes import (
     sweep_runs,
 )
 from labsupport.experiments.during_training import (
-    along_training,
-    around_spikes,
-    at_loss,
-    before_and_after,
+    changed_adam,
+    long_history,
     long_run,
-    spikes,
+    record_changed_adam,
+    record_long_history,
 )
 from labsupport.experiments.full_batch import edge_of_stability
+from labsupport.experiments.handover import late_handover, record_late_handover
 from labsupport.experiments.landscapes import between
 from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.overfitting import chosen, early_stopping
@@ -52,14 +52,11 @@ __all__ = [
     "KEYS",
     "MEASURES",
     "RELATIVE",
-    "along_training",
-    "around_spikes",
     "as_many_updates",
     "as_many_updates_provenance",
-    "at_loss",
     "batch_size_sweep",
-    "before_and_after",
     "between",
+    "changed_adam",
     "chosen",
     "closing_runs",
     "closing_the_gap",
@@ -73,6 +70,8 @@ __all__ = [
     "generalization_gap",
     "grid",
     "iterates",
+    "late_handover",
+    "long_history",
     "long_run",
     "minima",
     "negative_control",
@@ -82,13 +81,15 @@ __all__ = [
     "real_images",
     "real_images_provenance",
     "record_as_many_updates",
+    "record_changed_adam",
+    "record_late_handover",
+    "record_long_history",
     "record_negative_control",
     "record_real_images",
     "rescaled",
     "scorecard",
     "sharpness_of",
     "sharpness_table",
-    "spikes",
     "sweep_recipe",
     "sweep_runs",
     "valley",

@@ -1,25 +1,36 @@
-"""Chapter 5: sharpness while training goes on (Figure 6), at matched loss, and what Adam's late spikes do."""
+"""Large batches beyond their stop, for chapters 5 and 6: the run itself, and two longer measurements that are committed.
+
+The first measurement is the run's history up to 10,000 updates. The second changes Adam from the epoch of the stop on,
+and looks whether the late spikes of the loss still come.
+"""
 
 from __future__ import annotations
+
+import copy
+import time
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
-from labsupport import sweep
-from labsupport.cache import remember
-from labsupport.experiments.minima import iterates, minima
+from labsupport import provenance, sweep, training
+from labsupport.engine import threads
 from labsupport.experiments.tables import sharpness_of
-from labsupport.problem import Problem
+from labsupport.objective import Objective
+from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
+from labsupport.training.loop import Loop
+from labsupport.training.runs import History
 
-#: A spike begins where the training loss exceeds its smallest value so far this many times.
-SPIKE = 10
-#: Epochs before and after the top of a spike at which sharpness is measured, in steps of
-#: `settings.Settings.long_every`.
-AROUND = (-6, -3, -1, 0, 1, 2, 3, 6, 12)
+#: Epochs between two rows of the committed history, and between two sharpnesses in it.
+HISTORY_EVERY, SHARPNESS_EVERY = 4, 50
+#: What is changed from SB's last epoch on: {arm: (learning rate times, Adam's constant)}.
+CHANGES = {"unchanged": (1.0, 1e-8), "rate / 10": (0.1, 1e-8), "constant 1e-4": (1.0, 1e-4)}
+#: Epochs between two eigenvalues of the unchanged arm.
+EIGENVALUE_EVERY = 20
 
 
 def long_run(s: Settings) -> Runs:
@@ -32,189 +43,141 @@ def long_run(s: Settings) -> Runs:
         *s.warm_epochs,
         *range(max(s.warm_epochs) + s.long_every, s.long_epochs + 1, s.long_every),
     )
-    recipe = s.LB.but(epochs=s.long_epochs, stop_loss=None)
-    return sweep.run(s.main, {"long": recipe}, s.seeds, checkpoints=keep)["long"]
+    return sweep.run(s.main, {"long": long_recipe(s)}, s.seeds, checkpoints=keep)["long"]
 
 
-def points(s: Settings) -> list[tuple[str, str, Tensor, list[int]]]:
-    """(batch, stage, points (S, n), epoch of each seed) along both trainings; the stages are epochs, and ``end``."""
-    both = minima(s)
-    ends = {"SB": both["SB"].x, "LB": both["LB"].x}
-    paths = {"SB": iterates(s), "LB": long_run(s).checkpoints}
-    found = []
-    for batch in ("SB", "LB"):
-        found += [(batch, str(k), paths[batch][k], [k] * s.seeds) for k in s.warm_epochs]
-        found.append((batch, "end", ends[batch], both[batch].final.epoch.tolist()))
-    return found
+def long_recipe(s: Settings) -> Recipe:
+    """LB's recipe without its stop."""
+    return s.LB.but(epochs=s.long_epochs, stop_loss=None)
 
 
-@remember
-def _local(problem: Problem, x: Tensor, x0: Tensor) -> dict:
-    f = problem.objective()
-    x = x.to(f.device)
-    loss, gradient = f.value_and_gradient(x)
-    climb = ((x.abs() + 1) * gradient.abs()).double().sum(1)
-    accuracy = problem.objective("test").accuracy(x)
-    return {
-        "slope": (100 * climb / (1 + loss)).tolist(),
-        "test_accuracy": accuracy.tolist(),
-        "distance": (x - x0.to(f.device)).norm(dim=1).tolist(),
-    }
+# -- the history up to 10,000 updates: minutes, therefore committed --------------------------------------------------
 
 
-def along_training(s: Settings) -> pd.DataFrame:
-    """Figure 6: sharpness against loss while SB and LB train, from the same starts.
+def long_history() -> pd.DataFrame:
+    """The committed result of `record_long_history`.
 
     Returns
     -------
     DataFrame
-        batch (SB, LB), stage (an epoch, or ``end``), seed, epoch, loss (nats), epsilon, sharpness
-        (percent, Metric 2.1, full space); slope, what sharpness would be if f were a plane,
-        percent; test_accuracy (percent); distance, ||x - x0||.
+        seed, steps (updates), train_loss, test_loss (nats), test_accuracy (percent), sharpness (Metric 2.1 at 1e-3,
+        percent, one start; missing in most rows).
     """
-    tables = []
-    for batch, stage, x, epoch in points(s):
-        local = _local(s.main, x, iterates(s)[0])
-        for epsilon, found in sharpness_of(s.main, x, starts=1).groupby("epsilon", sort=False):
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "batch": batch,
-                        "stage": stage,
-                        "seed": found.seed.to_numpy(),
-                        "epoch": epoch,
-                        "loss": found.loss.to_numpy(),
-                        "epsilon": epsilon,
-                        "sharpness": found.sharpness.to_numpy(),
-                        **local,
-                        "slope": epsilon * np.array(local["slope"]),
-                    }
-                )
-            )
-    return pd.concat(tables, ignore_index=True)
+    return provenance.read("long-history")[0]
 
 
-def at_loss(table: pd.DataFrame, losses, column: str = "sharpness") -> pd.DataFrame:
-    """``column`` of one batch and epsilon where training passes given losses: seeds in rows, losses in columns.
+def record_long_history(s: Settings, **where) -> str:
+    """Train LB for as many updates as SB makes, and write its history with its provenance, for the commit.
 
-    Between two stages log ``column`` is a straight line in log loss. Beyond the first and last
-    stage the nearest one counts.
+        python -c "from labsupport import experiments, settings as t; experiments.record_long_history(t.current())"
 
-    >>> t = pd.DataFrame({"seed": 0, "loss": [1.0, 0.01], "sharpness": [10.0, 1000.0]})
-    >>> at_loss(t, [0.1]).round(6).loc[0, 0.1]
-    np.float64(100.0)
+    ``where`` may name another ``folder``. Returns the path.
     """
-    rows = {}
-    for seed, path in table.sort_values("loss").groupby("seed"):
-        rows[seed] = np.exp(np.interp(np.log(losses), np.log(path.loss), np.log(path[column])))
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(losses))
+    began, samples = time.process_time(), len(s.main.load().y_train)
+    epochs = s.SB.epochs * -(-samples // s.SB.batch_size) // -(-samples // s.LB.batch_size)
+    looks, keep = (range(0, epochs + 1, every) for every in (HISTORY_EVERY, SHARPNESS_EVERY))
+    recipe = s.LB.but(epochs=epochs, stop_loss=None)
+    run = training.train(s.main, recipe, s.seeds, checkpoints=keep, records=sorted({*looks, *keep}))
+    found = pd.concat(
+        [
+            sharpness_of(s.main, x, epsilons=(1e-3,), starts=1).assign(epoch=epoch)
+            for epoch, x in run.checkpoints.items()
+        ]
+    )
+    rows = run.history.merge(found[["epoch", "seed", "sharpness"]], "left", ["epoch", "seed"])
+    rows = rows[["seed", "steps", "train_loss", "test_loss", "test_accuracy", "sharpness"]]
+    about = _about(s, began, recipe=repr(recipe))
+    return str(provenance.write("long-history", rows, about, **where))
 
 
-# -- beyond the stop -------------------------------------------------------------------------------------------------
+# -- Adam changed at the stop: minutes, therefore committed ----------------------------------------------------------
 
 
-def find_spike(history: pd.DataFrame, stop_loss: float) -> pd.Series:
-    """The first spike in one seed's history (epoch, train_loss) after its loss has reached ``stop_loss``.
-
-    Returns
-    -------
-    Series
-        stop, the epoch at which the loss is first there; top, that of the highest loss of the
-        spike; after, the first epoch from then on at which the loss is back; the latter two NaN
-        where there is no spike, or no end of it.
-    """
-    path = history.set_index("epoch").train_loss
-    down = path.index[path <= stop_loss]
-    if not len(down):
-        return pd.Series({"stop": np.nan, "top": np.nan, "after": np.nan})
-    late = path.loc[down[0] :]
-    up = late.index[late > np.maximum(SPIKE * late.cummin(), stop_loss)]
-    if not len(up):
-        return pd.Series({"stop": down[0], "top": np.nan, "after": np.nan})
-    back = late.loc[up[0] :].index[late.loc[up[0] :] <= stop_loss]
-    top = late.loc[up[0] : back[0] if len(back) else None].idxmax()
-    return pd.Series({"stop": down[0], "top": top, "after": back[0] if len(back) else np.nan})
-
-
-def spikes(s: Settings) -> pd.DataFrame:
-    """Each LB seed's first late spike: seed, stop, top and after (`find_spike`, epochs), and the highest loss."""
-    history = long_run(s).history
-    found = pd.DataFrame(
-        {seed: find_spike(rows, s.LB.stop_loss) for seed, rows in history.groupby("seed")}
-    ).T
-    highest = {
-        seed: rows.train_loss[rows.epoch == found.top[seed]].max()
-        for seed, rows in history.groupby("seed")
-    }
-    return found.assign(highest=pd.Series(highest)).rename_axis("seed").reset_index()
-
-
-def around_spikes(s: Settings) -> pd.DataFrame:
-    """What happens around the spikes: seed, offset (epochs from the top), loss, test_accuracy,
-    sharpness (1e-3, percent).
-
-    Empty if no seed spiked.
-    """
-    run = long_run(s)
-    tables = []
-    for row in spikes(s).dropna().itertuples():
-        epochs = [int(row.top) + k * s.long_every for k in AROUND]
-        epochs = [k for k in epochs if k in run.checkpoints]
-        x = torch.stack([run.checkpoints[k][int(row.seed)] for k in epochs])
-        found = sharpness_of(s.main, x, epsilons=(1e-3,), starts=1)
-        local = _local(s.main, x, run.x0[int(row.seed)][None])
-        tables.append(
-            pd.DataFrame(
-                {
-                    "seed": int(row.seed),
-                    "offset": [k - int(row.top) for k in epochs],
-                    "loss": found.loss,
-                    "test_accuracy": local["test_accuracy"],
-                    "sharpness": found.sharpness,
-                }
-            )
-        )
-    columns = ["seed", "offset", "loss", "test_accuracy", "sharpness"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def before_and_after(s: Settings) -> pd.DataFrame:
-    """LB at one training loss, twice: where it would have stopped, and once it is back from its spike.
+def changed_adam() -> pd.DataFrame:
+    """The committed result of `record_changed_adam`.
 
     Returns
     -------
     DataFrame
-        seed, when (before, after), epoch, loss (nats), test_accuracy, sharpness (1e-3) and its value at 5e-4 (percent).
-        Seeds without a spike are left out.
+        arm (`CHANGES`), seed, epoch, train_loss (nats), test_accuracy (percent), and for some epochs of the unchanged
+        arm eigenvalue, the largest of the Hessian as Adam scales it (`scaled_eigenvalue`).
     """
-    run, stop = long_run(s), minima(s)["LB"]
-    spiked = spikes(s).dropna()
+    return provenance.read("changed-adam")[0]
+
+
+def record_changed_adam(s: Settings, **where) -> str:
+    """Train LB past its stop once as it is and once with each of `CHANGES`, Adam's memory kept; write the result.
+
+        python -c "from labsupport import experiments, settings as t; experiments.record_changed_adam(t.current())"
+
+    ``where`` may name another ``folder``. Returns the path.
+    """
+    began = time.process_time()
+    rows = change_adam(s)
+    about = _about(s, began, recipe=repr(long_recipe(s)), changed_at=f"epoch {s.SB.epochs}")
+    return str(provenance.write("changed-adam", rows, about, **where))
+
+
+def change_adam(s: Settings) -> pd.DataFrame:
+    """The rows of `changed_adam`, measured here."""
+    recipe, f = long_recipe(s), s.main.objective()
+    seeds = training.seed_numbers(s.seeds)
+    x0 = training.start(s.main.network, seeds, num_classes=s.main.load().num_classes)
+    looks = range(s.SB.epochs, s.long_epochs + 1, s.long_every)
+    history = History(f, s.main.objective("test"))
+    loop = Loop(history, recipe, seeds, x0.to(f.device), set(), looks)
     tables = []
-    for when in ("before", "after"):
-        if not len(spiked):
-            break
-        seeds = spiked.seed.astype(int).tolist()
-        if when == "before":
-            x, epochs = stop.x[seeds], stop.final.epoch.to_numpy()[seeds]
-        else:
-            epochs = spiked.after.astype(int).to_numpy()
-            x = torch.stack([run.checkpoints[k][seed] for k, seed in zip(epochs, seeds)])
-        wide = sharpness_of(s.main, x, starts=1).pivot(
-            index="seed", columns="epsilon", values=["sharpness", "loss"]
-        )
-        local = _local(s.main, x, run.x0[seeds])
-        tables.append(
-            pd.DataFrame(
-                {
-                    "seed": seeds,
-                    "when": when,
-                    "epoch": epochs,
-                    "loss": wide["loss", 1e-3].to_numpy(),
-                    "test_accuracy": local["test_accuracy"],
-                    "sharpness": wide["sharpness", 1e-3].to_numpy(),
-                    "sharpness_5e-4": wide["sharpness", 5e-4].to_numpy(),
-                }
-            )
-        )
-    columns = ["seed", "when", "epoch", "loss", "test_accuracy", "sharpness", "sharpness_5e-4"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    with threads.threads_for(f.n):
+        while loop.epoch < s.SB.epochs:
+            loop.one_epoch()
+        tensors, rest = copy.deepcopy(loop.state())
+        for arm, (factor, constant) in CHANGES.items():
+            loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
+            loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
+            loop.stepper.optimizer.eps = constant
+            found = [_eigenvalues(f, loop)] if arm == "unchanged" else []
+            while loop.epoch < s.long_epochs:
+                loop.one_epoch()
+                if arm == "unchanged" and loop.epoch % EIGENVALUE_EVERY == 0:
+                    found.append(_eigenvalues(f, loop))
+            rows = history.table().assign(arm=arm)
+            if found:
+                rows = rows.merge(pd.concat(found), "left", ["epoch", "seed"])
+            tables.append(rows)
+    columns = ["arm", "seed", "epoch", "train_loss", "test_accuracy", "eigenvalue"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _eigenvalues(f: Objective, loop: Loop) -> pd.DataFrame:
+    """`scaled_eigenvalue` of each seed where a training by Adam stands now."""
+    optimizer, state = loop.stepper.optimizer, loop.stepper.state
+    spread = (state["v"] / (1 - optimizer.b2 ** float(state["t"]))).sqrt() + optimizer.eps
+    values = [scaled_eigenvalue(f.row(i), x, spread[i]) for i, x in enumerate(loop.stepper.points)]
+    return pd.DataFrame({"epoch": loop.epoch, "seed": loop.seeds, "eigenvalue": values})
+
+
+def scaled_eigenvalue(f, x: Tensor, spread: Tensor, tolerance: float = 0.05) -> float:
+    """The largest eigenvalue of P^-1 H, with the Hessian H of f at x (n,) and P = diag(spread), (n,) above 0.
+
+    Cohen et al. 2022 call it the preconditioned sharpness. P is what Adam divides the gradient by. The matrix
+    P^-1/2 H P^-1/2 is symmetric and has the same eigenvalues.
+    """
+    root = spread.double().sqrt().cpu().numpy()
+
+    def product(v: np.ndarray) -> np.ndarray:
+        direction = torch.from_numpy(v.ravel() / root).to(x)
+        return f.hessian_vector(x, direction).double().cpu().numpy() / root
+
+    operator = LinearOperator((len(x), len(x)), product, dtype=np.float64)
+    first = np.random.default_rng(0).standard_normal(len(x))
+    return float(eigsh(operator, 1, which="LA", ncv=10, tol=tolerance, v0=first)[0][0])
+
+
+def _about(s: Settings, began: float, **more) -> dict:
+    return provenance.here(
+        network=s.main.network,
+        data=s.main.dataset,
+        seeds=s.seeds,
+        core_seconds=round(time.process_time() - began),
+        **more,
+    )
