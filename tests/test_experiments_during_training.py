@@ -1,50 +1,27 @@
-"""Sharpness along training at smoke size, and spikes in histories made by hand."""
+"""Large batches past their stop, at smoke size, and the longer measurements that are committed."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from labsupport import experiments, settings
-from labsupport.experiments import during_training
+from labsupport import experiments, provenance, settings
+from labsupport.engine.functions import adapt
+from labsupport.experiments import during_training, handover
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
+LAPTOP = settings.TABLE["laptop"]
 
 
-def history(losses: dict[int, float]) -> pd.DataFrame:
-    return pd.DataFrame({"epoch": list(losses), "train_loss": list(losses.values())})
+class _Quadratic:
+    """x^T diag(bend) x / 2 of twenty numbers, with its product with the Hessian."""
 
+    bend = torch.arange(1.0, 21.0, dtype=torch.float64)
 
-def test_a_spike_has_a_top_and_an_end():
-    found = during_training.find_spike(
-        history({0: 2.0, 4: 0.002, 8: 0.001, 12: 0.05, 16: 0.3, 20: 0.01, 24: 0.0015, 28: 0.9}),
-        2e-3,
-    )
-    assert found.tolist() == [4, 16, 24]
-
-
-@pytest.mark.parametrize(
-    "losses, expected",
-    [
-        ({0: 2.0, 4: 0.5, 8: 0.01}, [np.nan] * 3),  # never down
-        ({0: 2.0, 4: 0.002, 8: 0.001, 12: 0.0015}, [4, np.nan, np.nan]),  # no spike
-        # stays below the stop
-        ({0: 2.0, 4: 0.002, 8: 0.0001, 12: 0.0015, 16: 0.0001}, [4, np.nan, np.nan]),
-        ({0: 2.0, 4: 0.002, 8: 0.3}, [4, 8, np.nan]),  # not back before the run ends
-    ],
-)
-def test_what_is_no_whole_spike(losses, expected):
-    np.testing.assert_array_equal(
-        during_training.find_spike(history(losses), 2e-3).to_numpy(), expected
-    )
-
-
-def test_at_equal_loss_the_ends_hold_beyond_the_path():
-    path = pd.DataFrame({"seed": 0, "loss": [1.0, 0.01], "sharpness": [10.0, 1000.0]})
-    assert during_training.at_loss(path, [5.0, 1e-5]).loc[0].tolist() == pytest.approx([10, 1000])
+    def hessian_vector(self, x, v):
+        return self.bend * v
 
 
 def test_the_long_run_begins_as_the_large_batch_does():
@@ -54,28 +31,45 @@ def test_the_long_run_begins_as_the_large_batch_does():
     assert torch.equal(run.checkpoints[s.LB.epochs], experiments.minima(s)["LB"].x)
 
 
-def test_the_table_holds_what_the_points_say():
-    table = during_training.along_training(s)
-    f = s.main.objective()
-    assert len(table) == 2 * (len(s.warm_epochs) + 1) * 2 * s.seeds
-    start = table[(table.stage == "0") & (table.epsilon == 1e-3)].pivot(
-        index="seed", columns="batch", values="sharpness"
-    )
-    assert start.SB.tolist() == start.LB.tolist()  # both leave from one point
-    x = experiments.minima(s)["LB"].x[1]
-    row = table[
-        (table.batch == "LB") & (table.stage == "end") & (table.seed == 1) & (table.epsilon == 5e-4)
-    ].iloc[0]
-    gradient, loss = f.gradient(x), f(x).item()
-    assert row.loss == pytest.approx(loss, rel=1e-5)
-    plane = 100 * (5e-4 * (x.abs() + 1) * gradient.abs()).sum().item() / (1 + loss)
-    assert row.slope == pytest.approx(plane, rel=1e-4)
-    assert row.distance == pytest.approx(
-        (x - experiments.minima(s)["LB"].x0[1]).norm().item(), rel=1e-5
-    )
-    assert row.sharpness >= 0.9 * row.slope  # the corner the gradient points to was tried
+def test_a_training_whose_adam_is_left_unchanged_is_the_long_run_to_the_last_bit():
+    rows = during_training.change_adam(s)
+    run = during_training.long_run(s).history.set_index(["seed", "epoch"]).train_loss
+    ours = rows[rows.arm == "unchanged"].set_index(["seed", "epoch"]).train_loss
+    shared = ours.index.intersection(run.index)
+    assert len(shared) >= 2 * s.seeds
+    assert ours[shared].tolist() == run[shared].tolist()
+    ends = rows[rows.epoch == s.long_epochs].pivot(index="seed", columns="arm", values="train_loss")
+    for changed in ("rate / 10", "constant 1e-4"):
+        assert (ends[changed] != ends["unchanged"]).all()
+    starts = rows[rows.epoch == s.SB.epochs].pivot(index="seed", columns="arm", values="train_loss")
+    assert (starts.nunique(axis=1) == 1).all()  # all arms leave from one point
 
 
-def test_without_spikes_the_tables_are_empty_but_whole():
-    assert during_training.around_spikes(s).empty and during_training.before_and_after(s).empty
-    assert {"when", "sharpness"} <= set(during_training.before_and_after(s).columns)
+def test_a_scaled_eigenvalue_is_the_largest_of_the_bend_over_the_spread():
+    spread = torch.linspace(1.0, 4.0, 20, dtype=torch.float64)
+    found = during_training.scaled_eigenvalue(
+        _Quadratic(), torch.zeros(20, dtype=torch.float64), spread, tolerance=1e-8
+    )
+    assert found == pytest.approx(float((_Quadratic.bend / spread).max()))
+    whole = adapt(lambda x: (_Quadratic.bend * x**2).sum() / 2, torch.float64)
+    assert torch.allclose(
+        whole.hessian_vector(torch.zeros(20, dtype=torch.float64), spread),
+        _Quadratic().hessian_vector(None, spread),
+    )
+
+
+def test_committed_measurements_are_those_of_the_recipes_of_today():
+    changed, dense, late = (
+        provenance.read(name) for name in ("changed-adam", "long-history", "late-handover")
+    )
+    assert changed[1]["recipe"] == repr(during_training.long_recipe(LAPTOP))
+    assert set(changed[0].arm) == set(during_training.CHANGES)
+    assert eval(dense[1]["recipe"], {"Recipe": settings.scales.Recipe}).stop_loss is None
+    for rows, arms in ((changed[0], 3), (late[0], 6)):
+        assert rows.groupby(["arm", "seed"]).ngroups == arms * LAPTOP.seeds
+    new, whole = handover.late_recipes(LAPTOP)
+    for name, recipe in (new | whole).items():
+        assert late[1][name] == repr(recipe)
+    last = dense[0].groupby("seed").steps.max()
+    assert (last == LAPTOP.SB.epochs * 125).all()  # as many updates as SB makes
+    assert dense[0].sharpness.notna().any() and np.isfinite(dense[0].train_loss).all()

@@ -1,4 +1,4 @@
-"""Answers of chapter 5: shapes by two epsilons, sharpness without its slope, where paths part, a spike detector."""
+"""Answers of chapter 5: shapes by two epsilons, sharpness without its slope, where paths part, an average rise."""
 
 from __future__ import annotations
 
@@ -32,31 +32,48 @@ def parting(ratio, level: float = 2.0) -> float:
     return float(losses[np.argmin([abs(ratio(loss) - level) for loss in losses])])
 
 
-#: One run each: losses, stop, and what is right.
-RUNS = {
-    "a spike after the stop": ([2.0, 0.002, 0.001, 0.05, 0.3, 0.01, 0.0015, 0.9], (4, 6)),
-    "a jump before the stop": ([1.0, 0.02, 0.5, 0.01, 0.001, 0.0005], None),
-    "a rise that stays below the stop": ([1.0, 0.002, 0.0001, 0.0015, 0.0001], None),
-    "a spike that does not come back": ([1.0, 0.001, 0.4, 0.2], (2, None)),
-    "never at the stop": ([1.0, 0.5, 0.1], None),
-}
-STOP = 2e-3
+#: The box's half-width, and how many points are drawn, in the tests of an average rise.
+HALF, DRAWN = 0.1, 4000
 
 
-def check_first_spike(first_spike) -> str | None:
-    """What is wrong with a spike detector, or None."""
-    says = {
-        "a spike after the stop": "The top is the highest loss of the first spike; after is the first record back.",
-        "a jump before the stop": "You count a jump that comes before the loss has ever been at the stop.",
-        "a rise that stays below the stop": "You count a rise that stays below the stop.",
-        "a spike that does not come back": "Where the loss does not come back, after is None and the top still counts.",
-        "never at the stop": "A run that never reaches the stop has no spike after it.",
-    }
-    for name, (losses, right) in RUNS.items():
-        given = first_spike(list(losses), STOP)
-        given = None if given is None else tuple(given)
-        if given != right:
-            return f"{says[name]} For {losses} it gives {given}; {right} is right."
+def check_average_rise(average_rise) -> str | None:
+    """What is wrong with an estimator of the mean rise in a box, or None: on x^2 at 0 the box is 0.1 wide, and the
+    mean of a uniform z^2 is a third of 0.01.
+    """
+
+    def given(f, at: float) -> float:
+        return float(average_rise(f, torch.tensor([at]), HALF, DRAWN))
+
+    bowl = given(lambda x: (x**2).sum(), 0.0)
+    if abs(bowl - 1.0) < 0.1:
+        return (
+            "On a parabola it gives three times too much: take the mean, not the highest, over points that are "
+            "uniform in the box, not its corners or normal numbers."
+        )
+    if abs(bowl + 1 / 3) < 0.05:
+        return "The sign is wrong: it is f(x + z) minus f(x)."
+    if abs(bowl - 1 / 12) < 0.02:
+        return (
+            "You draw half of the box: stretch torch.rand from 0 to 1 so that it runs from -1 to 1."
+        )
+    if abs(bowl - 1 / 300) < 1e-3:
+        return "It is right but for the percent: multiply by 100."
+    if abs(bowl - 1 / 3) > 0.05:
+        return f"On the parabola x^2 at 0, with epsilon 0.1, it gives {bowl:.3f} instead of 0.333."
+    plane = given(lambda x: x.sum(), 1.0)
+    if abs(plane) > 1.0:
+        return (
+            f"On a plane, up and down cancel; it gives {plane:.2f} instead of about 0. "
+            "Draw z from both sides of x."
+        )
+    far = given(lambda x: ((x - 3) ** 2).sum(), 3.0)
+    if abs(far - 16 / 3) > 0.5:
+        return f"At x = 3 the box is 0.4 wide, epsilon times (|x| + 1); it gives {far:.2f} instead of 5.33."
+    high = given(lambda x: 1 + (x**2).sum(), 0.0)
+    if abs(high - 1 / 6) > 0.02:
+        return (
+            f"Where f is 1 the rise is divided by 2, 1 + f; it gives {high:.3f} instead of 0.167."
+        )
     return None
 
 
@@ -85,5 +102,5 @@ ANSWERS = {
             "That is where LB is three times as sharp.": lambda ratio: parting(ratio, 3.0),
         },
     ),
-    "5.4": Answer(test=check_first_spike),
+    "5.4": Answer(test=check_average_rise),
 }

@@ -1,4 +1,4 @@
-"""Large batches beyond their stop, for chapters 5 and 6: the run itself, and two longer measurements that are committed.
+"""Large batches beyond their stop, for chapters 5 and 6: the run, and two longer measurements that are committed.
 
 The first measurement is the run's history up to 10,000 updates. The second changes Adam from the epoch of the stop on,
 and looks whether the late spikes of the loss still come.
@@ -23,14 +23,15 @@ from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
 from labsupport.training.loop import Loop
+from labsupport.training.optimizers import Adam
 from labsupport.training.runs import History
 
 #: Epochs between two rows of the committed history, and between two sharpnesses in it.
-HISTORY_EVERY, SHARPNESS_EVERY = 4, 50
+HISTORY_EVERY, SHARPNESS_EVERY = 5, 100
 #: What is changed from SB's last epoch on: {arm: (learning rate times, Adam's constant)}.
 CHANGES = {"unchanged": (1.0, 1e-8), "rate / 10": (0.1, 1e-8), "constant 1e-4": (1.0, 1e-4)}
 #: Epochs between two eigenvalues of the unchanged arm.
-EIGENVALUE_EVERY = 20
+EIGENVALUE_EVERY = 40
 
 
 def long_run(s: Settings) -> Runs:
@@ -134,7 +135,7 @@ def change_adam(s: Settings) -> pd.DataFrame:
         for arm, (factor, constant) in CHANGES.items():
             loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
             loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
-            loop.stepper.optimizer.eps = constant
+            _adam(loop).eps = constant
             found = [_eigenvalues(f, loop)] if arm == "unchanged" else []
             while loop.epoch < s.long_epochs:
                 loop.one_epoch()
@@ -148,9 +149,15 @@ def change_adam(s: Settings) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[columns]
 
 
+def _adam(loop: Loop) -> Adam:
+    """A training's optimizer, which LB's recipe says is Adam."""
+    assert isinstance(loop.stepper.optimizer, Adam)
+    return loop.stepper.optimizer
+
+
 def _eigenvalues(f: Objective, loop: Loop) -> pd.DataFrame:
     """`scaled_eigenvalue` of each seed where a training by Adam stands now."""
-    optimizer, state = loop.stepper.optimizer, loop.stepper.state
+    optimizer, state = _adam(loop), loop.stepper.state
     spread = (state["v"] / (1 - optimizer.b2 ** float(state["t"]))).sqrt() + optimizer.eps
     values = [scaled_eigenvalue(f.row(i), x, spread[i]) for i, x in enumerate(loop.stepper.points)]
     return pd.DataFrame({"epoch": loop.epoch, "seed": loop.seeds, "eigenvalue": values})

@@ -15,12 +15,9 @@ def slope_part(f, x, epsilon):
     return 100 * (box * gradient.abs()).sum(-1) / (1 + loss)
 
 
-class _Experiments:
+def at_loss(table, losses):
     """At every loss, how sharp each of the two is: LB as 1 / loss, SB as a half."""
-
-    @staticmethod
-    def at_loss(table, losses):
-        return pd.DataFrame([[(0.5 / loss if table == "LB" else 0.5) for loss in losses]])
+    return pd.DataFrame([[(0.5 / loss if table == "LB" else 0.5) for loss in losses]])
 
 
 def names() -> dict:
@@ -29,13 +26,23 @@ def names() -> dict:
         "torch": torch,
         "sharpness": sharpness,
         "slope_part": slope_part,
-        "experiments": _Experiments,
+        "at_loss": at_loss,
         "select": lambda batch, epsilon: batch,
     }
 
 
 _BEND = "answer = lambda f, x, epsilon: {}"
 _SHARP, _SLOPE = "sharpness.sharpness(f, x, epsilon=epsilon).value", "slope_part(f, x, epsilon)"
+_RISE = """
+def average_rise(f, x, epsilon, samples, seed=0):
+    g, box = torch.Generator().manual_seed(seed), epsilon * (x.abs() + 1)
+    rises = [100 * (f(x + box * ({draw})) - f(x)) / (1 + f(x)) for _ in range(samples)]
+    return {rise}
+
+answer = average_rise
+"""
+_UNIFORM, _MEAN = "2 * torch.rand(x.shape, generator=g) - 1", "torch.stack(rises).mean()"
+
 WRONG = {
     "5.2": {
         "answer = bend": "subtract the slope part",
@@ -44,33 +51,13 @@ WRONG = {
         _BEND.format(f"{_SHARP} - 2 * {_SLOPE}"): "On a plane",
     },
     "5.4": {
-        "answer = lambda losses, stop, factor=10: None": "The top is the highest loss",
-        """
-def first_spike(losses, stop, factor=10):
-    least = losses[0]
-    for i, loss in enumerate(losses):
-        if loss > factor * least:
-            back = [j for j in range(i, len(losses)) if losses[j] <= stop]
-            end = back[0] if back else len(losses)
-            return i + int(np.argmax(losses[i:end])), (back[0] if back else None)
-        least = min(least, loss)
-
-answer = first_spike
-""": "before the loss has ever been at the stop",
-        """
-def first_spike(losses, stop, factor=10):
-    down = [i for i, loss in enumerate(losses) if loss <= stop]
-    if not down:
-        return None
-    least = losses[down[0]]
-    for i in range(down[0], len(losses)):
-        if losses[i] > factor * least:
-            back = [j for j in range(i, len(losses)) if losses[j] <= stop]
-            end = max(back[0], i + 1) if back else len(losses)
-            return i + int(np.argmax(losses[i:end])), (back[0] if back else None)
-        least = min(least, losses[i])
-
-answer = first_spike
-""": "stays below the stop",
+        _RISE.format(draw=_UNIFORM, rise="max(rises)"): "not the highest",
+        _RISE.format(draw="torch.rand(x.shape, generator=g).sign()", rise=_MEAN): "not its corners",
+        _RISE.format(draw="torch.rand(x.shape, generator=g)", rise=_MEAN): "both sides",
+        _RISE.format(draw="torch.rand(x.shape, generator=g) - 0.5", rise=_MEAN): "half of the box",
+        _RISE.format(draw=_UNIFORM, rise="-" + _MEAN): "The sign",
+        _RISE.format(draw=_UNIFORM, rise=_MEAN + " / 100"): "percent",
+        _RISE.format(draw=_UNIFORM, rise=_MEAN).replace("x.abs() + 1", "1"): "the box is 0.4 wide",
+        _RISE.format(draw=_UNIFORM, rise=_MEAN).replace(" / (1 + f(x))", ""): "divided by 2",
     },
 }
