@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
-from labsupport import experiments, provenance, settings
+from labsupport import experiments, settings
 from labsupport.engine.functions import adapt
-from labsupport.experiments import during_training, handover
+from labsupport.experiments import during_training
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
-LAPTOP = settings.TABLE["laptop"]
 
 
 class _Quadratic:
@@ -56,20 +54,3 @@ def test_a_scaled_eigenvalue_is_the_largest_of_the_bend_over_the_spread():
         whole.hessian_vector(torch.zeros(20, dtype=torch.float64), spread),
         _Quadratic().hessian_vector(None, spread),
     )
-
-
-def test_committed_measurements_are_those_of_the_recipes_of_today():
-    changed, dense, late = (
-        provenance.read(name) for name in ("changed-adam", "long-history", "late-handover")
-    )
-    assert changed[1]["recipe"] == repr(during_training.long_recipe(LAPTOP))
-    assert set(changed[0].arm) == set(during_training.CHANGES)
-    assert eval(dense[1]["recipe"], {"Recipe": settings.scales.Recipe}).stop_loss is None
-    for rows, arms in ((changed[0], 3), (late[0], 6)):
-        assert rows.groupby(["arm", "seed"]).ngroups == arms * LAPTOP.seeds
-    new, whole = handover.late_recipes(LAPTOP)
-    for name, recipe in (new | whole).items():
-        assert late[1][name] == repr(recipe)
-    last = dense[0].groupby("seed").steps.max()
-    assert (last == LAPTOP.SB.epochs * 125).all()  # as many updates as SB makes
-    assert dense[0].sharpness.notna().any() and np.isfinite(dense[0].train_loss).all()

@@ -10,14 +10,12 @@ from labsupport.experiments.batch_sizes import (
     sweep_runs,
 )
 from labsupport.experiments.during_training import (
-    changed_adam,
-    long_history,
     long_run,
     record_changed_adam,
     record_long_history,
 )
 from labsupport.experiments.full_batch import edge_of_stability
-from labsupport.experiments.handover import late_handover, record_late_handover
+from labsupport.experiments.handover import record_late_handover
 from labsupport.experiments.landscapes import between
 from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.overfitting import chosen, early_stopping
@@ -56,7 +54,6 @@ __all__ = [
     "as_many_updates_provenance",
     "batch_size_sweep",
     "between",
-    "changed_adam",
     "chosen",
     "closing_runs",
     "closing_the_gap",
@@ -70,8 +67,6 @@ __all__ = [
     "generalization_gap",
     "grid",
     "iterates",
-    "late_handover",
-    "long_history",
     "long_run",
     "minima",
     "negative_control",

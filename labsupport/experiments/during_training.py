@@ -1,4 +1,4 @@
-"""Large batches beyond their stop, for chapters 5 and 6: the run, and two longer measurements that are committed.
+"""Large batches beyond their stop, for chapters 5 and 6: the run, and two longer measurements for the commit.
 
 The first measurement is the run's history up to 10,000 updates. The second changes Adam from the epoch of the stop on,
 and looks whether the late spikes of the loss still come.
@@ -52,19 +52,7 @@ def long_recipe(s: Settings) -> Recipe:
     return s.LB.but(epochs=s.long_epochs, stop_loss=None)
 
 
-# -- the history up to 10,000 updates: minutes, therefore committed --------------------------------------------------
-
-
-def long_history() -> pd.DataFrame:
-    """The committed result of `record_long_history`.
-
-    Returns
-    -------
-    DataFrame
-        seed, steps (updates), train_loss, test_loss (nats), test_accuracy (percent), sharpness (Metric 2.1 at 1e-3,
-        percent, one start; missing in most rows).
-    """
-    return provenance.read("long-history")[0]
+# -- the history up to 10,000 updates: minutes --------------------------------------------------
 
 
 def record_long_history(s: Settings, **where) -> str:
@@ -91,19 +79,7 @@ def record_long_history(s: Settings, **where) -> str:
     return str(provenance.write("long-history", rows, about, **where))
 
 
-# -- Adam changed at the stop: minutes, therefore committed ----------------------------------------------------------
-
-
-def changed_adam() -> pd.DataFrame:
-    """The committed result of `record_changed_adam`.
-
-    Returns
-    -------
-    DataFrame
-        arm (`CHANGES`), seed, epoch, train_loss (nats), test_accuracy (percent), and for some epochs of the unchanged
-        arm eigenvalue, the largest of the Hessian as Adam scales it (`scaled_eigenvalue`).
-    """
-    return provenance.read("changed-adam")[0]
+# -- Adam changed at the stop: minutes ----------------------------------------------------------
 
 
 def record_changed_adam(s: Settings, **where) -> str:
@@ -120,7 +96,14 @@ def record_changed_adam(s: Settings, **where) -> str:
 
 
 def change_adam(s: Settings) -> pd.DataFrame:
-    """The rows of `changed_adam`, measured here."""
+    """LB past its stop, trained on once with each of `CHANGES`, Adam's memory kept.
+
+    Returns
+    -------
+    DataFrame
+        arm (`CHANGES`), seed, epoch, train_loss (nats), test_accuracy (percent), and for some epochs of the unchanged
+        arm eigenvalue, the largest of the Hessian as Adam scales it (`scaled_eigenvalue`).
+    """
     recipe, f = long_recipe(s), s.main.objective()
     seeds = training.seed_numbers(s.seeds)
     x0 = training.start(s.main.network, seeds, num_classes=s.main.load().num_classes)
