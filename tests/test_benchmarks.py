@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import benchmarks.__main__
-from benchmarks import floors, growth, limits, page, plain, residual, table, with_jax
+from benchmarks import floors, growth, limits, page, plain, residual, table, vmap, with_jax
 from benchmarks.pairs import compare
 from labsupport import curvature, data, networks, provenance, training
 from labsupport.objective import Objective
@@ -236,3 +236,12 @@ def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
 def test_the_width_of_f0_gives_f0():
     ours, real = networks.fully_connected(40, 128, 3)(10), networks.build("F0")
     assert [p.shape for p in ours.parameters()] == [p.shape for p in real.parameters()]
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_seeds_together_by_vmap_have_the_gradients_of_the_loop(norm):
+    network = vmap.Residual(norm=norm)
+    x, y = torch.randn(vmap.SEEDS, 6, 40), torch.randint(10, (vmap.SEEDS, 6))
+    loop, together = vmap.arms(network, x, y)
+    for wanted, found in zip(loop(), together(), strict=True):
+        assert wanted.shape == found.shape and torch.allclose(wanted, found, atol=1e-5)

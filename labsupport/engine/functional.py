@@ -107,6 +107,11 @@ def _of_model(moments: Tensor, s: int) -> Tensor:
 class Functional:
     """Any module at S points, one after another.
 
+    One call for all five seeds, by `torch.func.vmap`, took .63 times the loop's gradient for a
+    residual network of 30,000 parameters at B = 32, .62 with layer norms, .74 with two convolutions,
+    and .91 at B = 256 (`python -m benchmarks.vmap`). It is not used yet: dropout, hooks and batch
+    norm's counted calls know one model at a time, and the last digits would change.
+
     Parameters
     ----------
     network
