@@ -9,6 +9,7 @@ import pickle
 import random
 import re
 import shutil
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -313,14 +314,17 @@ def planted() -> dict[str, bytes]:
     entry with a right digest.
     """
     files = {"pickle": pickle.dumps(Poison())}
-    joblib.dump(Poison(), "poison")
-    files["joblib"] = Path("poison").read_bytes()
-    torch.save(Poison(), "poison")
-    files["torch"] = Path("poison").read_bytes()
-    np.save("poison.npy", np.array([Poison()], dtype=object), allow_pickle=True)
-    files["npy"] = Path("poison.npy").read_bytes()
-    np.savez("poison.npz", **{"0": np.array([Poison()], dtype=object)})
-    files["npz"] = Path("poison.npz").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "poison"
+        joblib.dump(Poison(), path)
+        files["joblib"] = path.read_bytes()
+        torch.save(Poison(), path)
+        files["torch"] = path.read_bytes()
+        objects = np.array([Poison()], dtype=object)
+        np.save(path.with_suffix(".npy"), objects, allow_pickle=True)
+        files["npy"] = path.with_suffix(".npy").read_bytes()
+        np.savez(path.with_suffix(".npz"), **{"0": objects})
+        files["npz"] = path.with_suffix(".npz").read_bytes()
     made("tensors")
     about, _ = entries._open(path_of("tensors").read_bytes())
     buffer = io.BytesIO()
