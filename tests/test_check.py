@@ -149,7 +149,7 @@ def test_claims_of_this_machine_replace_the_committed_ones(monkeypatch):
         {"key": "1.1", "says": "Old", "held": True},
         {"key": "1.2", "says": "Old", "held": True},
     ]
-    monkeypatch.setattr(check, "_committed", lambda: committed)
+    monkeypatch.setattr(check.records, "committed", lambda: committed)
     check.claim("1.2", "New", False)
     table = check.recorded().set_index("key")
     assert (
@@ -226,7 +226,7 @@ def test_a_claim_that_is_not_what_was_recorded_is_left_out_and_said(damage):
 
 def test_a_claim_of_other_code_is_left_out_and_said(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(check, "_code", lambda: "other")
+        patch.setattr(check.records, "_code", lambda: "other")
         check.claim("2.1", "A sentence", True)
     with pytest.warns(UserWarning, match=r"2.1.json \(made by other code\)"):
         table = check.recorded()
