@@ -11,8 +11,8 @@ from __future__ import annotations
 from labsupport.check.answers import exercise
 from labsupport.check.claims import CONFIDENCE, claim
 from labsupport.check.records import Claim, recorded
-from labsupport.teach.visible import (
-    question,
-)  # the checks of assignments, beside those of exercises
+from labsupport.intervals import interval
+from labsupport.teach.visible import question
 
-__all__ = ["CONFIDENCE", "Claim", "claim", "exercise", "question", "recorded"]
+# interval: for the numbers beside a claim; question: for assignments, as exercise for the chapters
+__all__ = ["CONFIDENCE", "Claim", "claim", "exercise", "interval", "question", "recorded"]
