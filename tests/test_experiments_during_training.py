@@ -6,20 +6,10 @@ import pytest
 import torch
 
 from labsupport import experiments, settings
-from labsupport.engine.functions import adapt
 from labsupport.experiments import during_training
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
-
-
-class _Quadratic:
-    """x^T diag(bend) x / 2 of twenty numbers, with its product with the Hessian."""
-
-    bend = torch.arange(1.0, 21.0, dtype=torch.float64)
-
-    def hessian_vector(self, x, v):
-        return self.bend * v
 
 
 def test_the_long_run_begins_as_the_large_batch_does():
@@ -30,7 +20,7 @@ def test_the_long_run_begins_as_the_large_batch_does():
 
 
 def test_a_training_whose_adam_is_left_unchanged_is_the_long_run_to_the_last_bit():
-    rows = during_training.change_adam(s)
+    rows = during_training.change_adam(s, {"unchanged": (1.0, 1e-8), **during_training.CHANGES})
     run = during_training.long_run(s).history.set_index(["seed", "epoch"]).train_loss
     ours = rows[rows.arm == "unchanged"].set_index(["seed", "epoch"]).train_loss
     shared = ours.index.intersection(run.index)
@@ -41,16 +31,3 @@ def test_a_training_whose_adam_is_left_unchanged_is_the_long_run_to_the_last_bit
         assert (ends[changed] != ends["unchanged"]).all()
     starts = rows[rows.epoch == s.SB.epochs].pivot(index="seed", columns="arm", values="train_loss")
     assert (starts.nunique(axis=1) == 1).all()  # all arms leave from one point
-
-
-def test_a_scaled_eigenvalue_is_the_largest_of_the_bend_over_the_spread():
-    spread = torch.linspace(1.0, 4.0, 20, dtype=torch.float64)
-    found = during_training.scaled_eigenvalue(
-        _Quadratic(), torch.zeros(20, dtype=torch.float64), spread, tolerance=1e-8
-    )
-    assert found == pytest.approx(float((_Quadratic.bend / spread).max()))
-    whole = adapt(lambda x: (_Quadratic.bend * x**2).sum() / 2, torch.float64)
-    assert torch.allclose(
-        whole.hessian_vector(torch.zeros(20, dtype=torch.float64), spread),
-        _Quadratic().hessian_vector(None, spread),
-    )

@@ -9,16 +9,11 @@ from __future__ import annotations
 import copy
 import time
 
-import numpy as np
 import pandas as pd
-import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
-from torch import Tensor
 
 from labsupport import provenance, sweep, training
 from labsupport.engine import threads
 from labsupport.experiments.tables import sharpness_of
-from labsupport.objective import Objective
 from labsupport.recipe import Recipe
 from labsupport.settings import Settings
 from labsupport.training import Runs
@@ -29,9 +24,7 @@ from labsupport.training.runs import History
 #: Epochs between two rows of the committed history, and between two sharpnesses in it.
 HISTORY_EVERY, SHARPNESS_EVERY = 5, 100
 #: What is changed from SB's last epoch on: {arm: (learning rate times, Adam's constant)}.
-CHANGES = {"unchanged": (1.0, 1e-8), "rate / 10": (0.1, 1e-8), "constant 1e-4": (1.0, 1e-4)}
-#: Epochs between two eigenvalues of the unchanged arm.
-EIGENVALUE_EVERY = 40
+CHANGES = {"rate / 10": (0.1, 1e-8), "constant 1e-4": (1.0, 1e-4)}
 
 
 def long_run(s: Settings) -> Runs:
@@ -83,7 +76,7 @@ def record_long_history(s: Settings, **where) -> str:
 
 
 def record_changed_adam(s: Settings, **where) -> str:
-    """Train LB past its stop once as it is and once with each of `CHANGES`, Adam's memory kept; write the result.
+    """Measure `change_adam` here and write the result with its provenance, for the commit.
 
         python -c "from labsupport import experiments, settings as t; experiments.record_changed_adam(t.current())"
 
@@ -95,14 +88,13 @@ def record_changed_adam(s: Settings, **where) -> str:
     return str(provenance.write("changed-adam", rows, about, **where))
 
 
-def change_adam(s: Settings) -> pd.DataFrame:
-    """LB past its stop, trained on once with each of `CHANGES`, Adam's memory kept.
+def change_adam(s: Settings, changes: dict[str, tuple[float, float]] = CHANGES) -> pd.DataFrame:
+    """LB past its stop, trained on with each of the changes from SB's last epoch on; Adam's memory is kept.
 
     Returns
     -------
     DataFrame
-        arm (`CHANGES`), seed, epoch, train_loss (nats), test_accuracy (percent), and for some epochs of the unchanged
-        arm eigenvalue, the largest of the Hessian as Adam scales it (`scaled_eigenvalue`).
+        arm, seed, epoch, train_loss (nats), test_accuracy (percent).
     """
     recipe, f = long_recipe(s), s.main.objective()
     seeds = training.seed_numbers(s.seeds)
@@ -115,20 +107,14 @@ def change_adam(s: Settings) -> pd.DataFrame:
         while loop.epoch < s.SB.epochs:
             loop.one_epoch()
         tensors, rest = copy.deepcopy(loop.state())
-        for arm, (factor, constant) in CHANGES.items():
+        for arm, (factor, constant) in changes.items():
             loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
             loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
             _adam(loop).eps = constant
-            found = [_eigenvalues(f, loop)] if arm == "unchanged" else []
             while loop.epoch < s.long_epochs:
                 loop.one_epoch()
-                if arm == "unchanged" and loop.epoch % EIGENVALUE_EVERY == 0:
-                    found.append(_eigenvalues(f, loop))
-            rows = history.table().assign(arm=arm)
-            if found:
-                rows = rows.merge(pd.concat(found), "left", ["epoch", "seed"])
-            tables.append(rows)
-    columns = ["arm", "seed", "epoch", "train_loss", "test_accuracy", "eigenvalue"]
+            tables.append(history.table().assign(arm=arm))
+    columns = ["arm", "seed", "epoch", "train_loss", "test_accuracy"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
@@ -136,31 +122,6 @@ def _adam(loop: Loop) -> Adam:
     """A training's optimizer, which LB's recipe says is Adam."""
     assert isinstance(loop.stepper.optimizer, Adam)
     return loop.stepper.optimizer
-
-
-def _eigenvalues(f: Objective, loop: Loop) -> pd.DataFrame:
-    """`scaled_eigenvalue` of each seed where a training by Adam stands now."""
-    optimizer, state = _adam(loop), loop.stepper.state
-    spread = (state["v"] / (1 - optimizer.b2 ** float(state["t"]))).sqrt() + optimizer.eps
-    values = [scaled_eigenvalue(f.row(i), x, spread[i]) for i, x in enumerate(loop.stepper.points)]
-    return pd.DataFrame({"epoch": loop.epoch, "seed": loop.seeds, "eigenvalue": values})
-
-
-def scaled_eigenvalue(f, x: Tensor, spread: Tensor, tolerance: float = 0.05) -> float:
-    """The largest eigenvalue of P^-1 H, with the Hessian H of f at x (n,) and P = diag(spread), (n,) above 0.
-
-    Cohen et al. 2022 call it the preconditioned sharpness. P is what Adam divides the gradient by. The matrix
-    P^-1/2 H P^-1/2 is symmetric and has the same eigenvalues.
-    """
-    root = spread.double().sqrt().cpu().numpy()
-
-    def product(v: np.ndarray) -> np.ndarray:
-        direction = torch.from_numpy(v.ravel() / root).to(x)
-        return f.hessian_vector(x, direction).double().cpu().numpy() / root
-
-    operator = LinearOperator((len(x), len(x)), product, dtype=np.float64)
-    first = np.random.default_rng(0).standard_normal(len(x))
-    return float(eigsh(operator, 1, which="LA", ncv=10, tol=tolerance, v0=first)[0][0])
 
 
 def _about(s: Settings, began: float, **more) -> dict:
