@@ -55,7 +55,8 @@ def test_the_environment_has_colabs_versions(machine):
         for name, version in pinned.items()
         if versions.get(name) != version
     }
-    assert set(different) <= colab.TORCH, "only torch is borrowed"
+    borrowed = colab.TORCH | set(colab.instead(pinned))
+    assert set(different) <= borrowed, "only torch is borrowed, and what it cannot do without"
     assert "labsupport" not in versions and "pytest" not in versions
 
 

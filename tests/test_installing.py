@@ -72,6 +72,25 @@ def test_what_lies_in_the_working_folder_counts_as_installed_nowhere(tmp_path, m
         colab.pip(Path(sys.executable), "show", "lying-about")
 
 
+def test_a_borrowed_torch_gets_what_it_needs_in_another_version_than_colabs(monkeypatch):
+    """Else pip would change it when a chapter installs the package, and the rehearsal would blame the chapter."""
+    needs = {
+        "torch": ["setuptools>=77.0.3", "filelock", 'typer<0.1; sys_platform == "none"'],
+        "torchvision": ["numpy", "torch>=2.14.0", "scipy>=9; extra == 'scipy'"],
+    }
+    monkeypatch.setattr(colab.metadata, "requires", needs.get)
+    pinned = {"setuptools": "75.2.0", "filelock": "3.32.3", "typer": "0.27.1", "torch": "2.11.0"}
+    pinned |= {"numpy": "2.1.3", "scipy": "1.16.3"}
+    assert colab.instead(pinned) == {"setuptools": "setuptools>=77.0.3"}
+    assert colab.instead(pinned | {"setuptools": "81.0.0"}) == {}
+
+
+def test_no_setting_of_this_process_reaches_the_rehearsal(monkeypatch):
+    for name in colab.OURS:
+        monkeypatch.setenv(name, "/of/this/process")
+    assert not colab.OURS & set(colab.outside())
+
+
 def test_the_package_has_no_upper_bounds_and_leaves_torch_alone(wheel):
     with zipfile.ZipFile(wheel) as file:
         name = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))

@@ -25,6 +25,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from packaging.requirements import Requirement
 
 from tools import constraints, notebooks
 
@@ -34,6 +35,8 @@ TORCH = {"torch", "torchvision"}
 #: A Python that looks in no folder but its own: the folder it is started in may hold a package's metadata too, as a
 #: clone does after an editable install.
 ALONE = ["-I"]
+#: What leads from this process to this tree or to its own settings: nothing of it is on Colab.
+OURS = {"PYTHONPATH", "IPYTHONDIR"}
 PINS = constraints.FOLDER / "colab.txt"
 _VERSIONS = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 
@@ -69,8 +72,8 @@ class Colab:
 
 
 def outside(**more: str) -> dict[str, str]:
-    """This process's environment without the way to this tree."""
-    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | more
+    """This process's environment without the ways to this tree and its settings."""
+    return {key: value for key, value in os.environ.items() if key not in OURS} | more
 
 
 def pip(python: Path, *words: str) -> None:
@@ -83,17 +86,17 @@ def make(home: Path, python: str = sys.executable, *, borrow_torch: bool = False
     """An environment at ``home`` with the versions of Colab's image, for the Python called ``python``.
 
     borrow_torch : link torch and torchvision of this environment, which must be of the same Python version; what they
-        need besides is installed in Colab's version where it pins one
+        need besides is installed in Colab's version where it pins one that will do
     """
     subprocess.run([python, "-m", "venv", str(home / "env")], check=True, env=outside())
     there = home / "env" / "bin" / "python"
     pinned = constraints.read(PINS)
-    wanted = [
-        f"{name}=={version}"
-        for name, version in pinned.items()
-        if not (borrow_torch and name in TORCH)
-    ]
-    pip(there, "install", "--no-compile", *wanted)  # what is imported is compiled then
+    wanted = {name: f"{name}=={version}" for name, version in pinned.items()}
+    if borrow_torch:
+        wanted |= instead(pinned)
+        for name in TORCH:
+            del wanted[name]
+    pip(there, "install", "--no-compile", *wanted.values())  # what is imported is compiled then
     if borrow_torch:
         link(sorted(TORCH), home / "borrowed", there)
     kernel = home / "jupyter" / "kernels" / KERNEL
@@ -104,6 +107,23 @@ def make(home: Path, python: str = sys.executable, *, borrow_torch: bool = False
     )
     fresh = Colab(there, home / "jupyter", {})
     return Colab(there, home / "jupyter", fresh.versions())
+
+
+def instead(pinned: dict[str, str]) -> dict[str, str]:
+    """{name: requirement} of what this environment's torch needs in another version than ``pinned`` has.
+
+    pip would bring it when a chapter installs the package, and Colab's own torch needs no such thing.
+    """
+    found = {}
+    for line in [line for name in sorted(TORCH) for line in metadata.requires(name) or []]:
+        need = Requirement(line)
+        name = constraints.canonical(need.name)
+        applies = need.marker is None or need.marker.evaluate({"extra": ""})
+        if not applies or name in TORCH or name not in pinned:
+            continue
+        if not need.specifier.contains(pinned[name], prereleases=True):
+            found[name] = f"{name}{need.specifier}"
+    return found
 
 
 def link(names: list[str], folder: Path, python: Path) -> None:
@@ -155,13 +175,15 @@ def run(
     notebook.metadata.kernelspec = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
     kept = str((store or folder / "store").resolve())
     set_here = {
+        "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PATH": str(colab.jupyter),
         "LABSUPPORT_SCALE": scale,
         "LABSUPPORT_STORE": kept,
         "TQDM_DISABLE": "1",
     }
     before = dict(os.environ)
-    os.environ.pop("PYTHONPATH", None)
+    for name in OURS:
+        os.environ.pop(name, None)
     os.environ.update(set_here)
     try:
         start = time.perf_counter()
