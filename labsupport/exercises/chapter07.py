@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from labsupport import experiments
 from labsupport.exercises import Answer
 
 
@@ -74,11 +73,10 @@ def check_calibrated_loss(calibrated_loss) -> str | None:
     return f"On an example whose loss is {right:.4f} it gives {given:.4f}."
 
 
-def check_points_lost(answer, s) -> str | None:
-    """What is wrong with the points that LB loses at 10 percent wrong labels, or None."""
-    table = experiments.early_stopping(s, label_noise=0.1, batches=("LB",))
-    last = table.groupby("seed").test_accuracy.last().to_numpy()
-    best = experiments.chosen(table, "test_accuracy").test_accuracy.to_numpy()
+def check_points_lost(answer, watch, set_aside, recipe) -> str | None:
+    """What is wrong with the points that LB loses at 10 percent wrong labels, or None; the chapter's functions."""
+    seeds = watch(*set_aside(0.1), {"LB": recipe}).groupby("seed").test_accuracy
+    best, last = seeds.max(), seeds.last()
     right = float((best - last).mean())
     if abs(answer - right) < 0.05:
         return None

@@ -6,7 +6,7 @@ import numpy as np
 
 from labsupport import symmetry
 from labsupport.exercises import Answer
-from labsupport.experiments import minima, scorecards
+from labsupport.experiments import minima, questions, scorecards
 from labsupport.sharpness import sharpness
 
 
@@ -47,7 +47,7 @@ def _mean_ranks(values) -> np.ndarray:
 def _sixth(given, claims) -> str | None:
     if not str(given.get("asks", "")).strip():
         return "It asks nothing yet: write the question."
-    asked = {question.asks.lower() for question in scorecards.QUESTIONS}
+    asked = {question.asks.lower() for question in questions.QUESTIONS}
     if given["asks"].strip().lower() in asked:
         return "That is one of the five."
     known = set(claims["key"])
@@ -59,7 +59,7 @@ def _sixth(given, claims) -> str | None:
             return f"No claim is called {unknown[0]}; check.recorded() lists them all."
     if both := set(given["for"]) & set(given["against"]):
         return f"Claim {sorted(both)[0]} stands on both sides."
-    question = scorecards.Question(
+    question = questions.Question(
         given["asks"], tuple(given["for"]), tuple(given["against"]), (), (), ()
     )
     found = scorecards.verdict(scorecards.under(claims, question))

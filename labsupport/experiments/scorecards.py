@@ -1,147 +1,22 @@
 """Chapter 9's scorecard: five questions, and under each of them every claim of the book that bears on it.
 
-Typed here are the questions, to which of them a claim belongs, and what abstracts of other papers say. Not typed is any
-verdict: which way a claim points comes from its interval, and a question's verdict from its claims (see `verdict`).
+Which way a claim points comes from its interval, and a question's verdict from its claims (see `verdict`). What is
+asked stands in `questions`.
 """
 
 from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
 
 import pandas as pd
 
 from labsupport import check, paper
+from labsupport.experiments.questions import QUESTIONS, Question
+from labsupport.experiments.reproduction import reproduced
 
 COLUMNS = ["key", "says", "side", "exploratory", "lean", "evidence", "source"]
 FOR, AGAINST, OPEN, BESIDE = "for", "against", "open", "beside"
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question about the paper.
-
-    ``yes``: claims that speak for a yes if they are held, and against it if they are refuted; ``no``: the other way
-    round. Every other claim of ``chapters`` is listed beside. ``pro``, ``contra``: what other papers' abstracts say.
-    """
-
-    asks: str
-    yes: tuple[str, ...]
-    no: tuple[str, ...]
-    chapters: tuple[int, ...]
-    pro: tuple[str, ...]
-    contra: tuple[str, ...]
-
-
-QUESTIONS = (
-    Question(
-        "Is there a gap, at one learning rate and when both have fitted the training set?",
-        ("2.1", "2.2", "2.3", "2.8", "2.9", "2.11", "7.1", "7.3", "7.4", "7.7"),
-        ("2.4", "2.5", "8.16"),
-        (1, 2, 7),
-        ("Masters and Luschi 2018: best results with batches of 32 or smaller",),
-        ("Shallue 2019: in 168,160 models no evidence that larger batches degrade performance",),
-    ),
-    Question(
-        "Are large batches' minima sharper, by the paper's measure?",
-        (
-            "2.6",
-            "2.10",
-            "3.1",
-            "3.2",
-            "4.1",
-            "4.2",
-            "4.3",
-            "4.5",
-            "4.6",
-            "4.7",
-            "4.9",
-            "5.2",
-            "5.4",
-            "5.5",
-            "5.6",
-        ),
-        ("4.10", "9.2"),
-        (3, 4, 5),
-        ("Jastrzebski 2018: the ratio of rate to batch size sets the width of the minimum",),
-        ("Dinh 2017: rescaling makes a minimum as sharp as one likes, with the same function",),
-    ),
-    Question(
-        "Also by measures that rescaling cannot fool?",
-        ("3.6", "9.4", "9.5", "9.16"),
-        ("3.5",),
-        (),
-        ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
-        ("Li 2018: pictures differ with the scale of the weights, unless they are normalized",),
-    ),
-    Question(
-        "Can the gap be removed, at the stop and rate of chapter 2?",
-        (
-            "2.7",
-            "6.1",
-            "6.3",
-            "6.6",
-            "6.7",
-            "6.8",
-            "8.1",
-            "8.3",
-            "8.4",
-            "8.8",
-            "8.9",
-            "8.10",
-            "8.12",
-            "8.15",
-            "8.16",
-        ),
-        ("6.4", "8.18"),
-        (6, 8),
-        (
-            "Hoffer 2017, Goyal 2017: a higher rate, ghost batch norm, more updates, warm-up",
-            "Geiping 2022: explicit regularization can replace the noise of small batches",
-        ),
-        ("Kaur 2022: benefits of larger rates sometimes vanish at larger batch sizes",),
-    ),
-    Question(
-        "Is sharpness the cause?",
-        ("9.8", "9.9", "9.10", "9.11", "9.12", "9.13", "9.14", "9.17"),
-        ("2.5", "8.2", "9.1"),
-        (9,),
-        (
-            "Foret 2021: minimizing sharpness improves generalization on many benchmarks",
-            "Wen 2023: for some two-layer networks flatness provably implies generalization",
-        ),
-        (
-            "Andriushchenko 2023: sharpness does not correlate well with generalization",
-            "Kaur 2022: the largest eigenvalue can be changed without affecting generalization",
-            "Wen 2023: there are flattest models that do not generalize",
-        ),
-    ),
-)
-
-#: (what the paper says, why no chapter tests it)
-NOT_TESTABLE = (
-    (
-        "The gap and the sharpness are there on C1 to C4, on CIFAR-10 and CIFAR-100 (Tables 2 to 4)",
-        "too long for a chapter in five seeds; our chapters train on MNIST-1D and MNIST",
-    ),
-    (
-        "They are there on F2, speech frames of TIMIT (Tables 2 to 4)",
-        "TIMIT needs a license, and no chapter trains on speech",
-    ),
-    (
-        "Other large-batch optimizers (ADAGRAD, SGD, adaQN) give similar results (text)",
-        "the paper prints no numbers to set ours beside",
-    ),
-    (
-        "Adversarial and stability training do not help large batches (appendix E)",
-        "the paper prints no numbers, and gives no settings",
-    ),
-    (
-        "Large batches save time on P processors while their extra iterations stay below a bound (appendix C)",
-        "needs many processors and their communication",
-    ),
-)
 
 
 def scorecard() -> pd.DataFrame:
@@ -206,7 +81,9 @@ def _side(claim: dict, question: Question) -> str | None:
     """Which way a claim points for a question; None if it belongs to another."""
     key = claim["key"]
     if key not in question.yes + question.no:
-        elsewhere = any(key in other.yes + other.no for other in QUESTIONS)
+        if key in question.beside:
+            return BESIDE
+        elsewhere = any(key in other.yes + other.no + other.beside for other in QUESTIONS)
         return BESIDE if int(key.split(".")[0]) in question.chapters and not elsewhere else None
     speaks = (FOR, AGAINST) if key in question.yes else (AGAINST, FOR)
     if claim["held"]:
@@ -279,6 +156,22 @@ def published() -> tuple[str, ...]:
     )
 
 
+def measured_again() -> tuple[tuple[str, ...], ...]:
+    """What this book's runs of the paper's own networks found, for each of the five questions; empty where not run."""
+    found = reproduced()
+    gaps = [
+        f"{row.network} on {row.dataset}, {row.seeds} seeds: SB minus LB {row.gap:+.2f} points "
+        f"({row.low:+.2f} to {row.high:+.2f})"
+        for row in found["gaps"].itertuples()
+    ]
+    ratios = [
+        f"{row.network} on {row.dataset}, {row.seeds} seeds: LB {row.ratio:.1f} times as sharp "
+        f"({row.low:.1f} to {row.high:.1f})"
+        for row in found["ratios"].itertuples()
+    ]
+    return tuple(gaps), tuple(ratios), (), (), ()
+
+
 MARKS = {FOR: "\N{CHECK MARK}", AGAINST: "\N{BALLOT X}", OPEN: "?", BESIDE: "\N{MIDDLE DOT}"}
 
 
@@ -291,11 +184,13 @@ class Cards:
     def _parts(self):
         """(question and verdict, [(mark, line)]) of each question."""
         found = verdicts(self.table)
+        again = measured_again()
         for place, (question, effect) in enumerate(zip(QUESTIONS, published()), 1):
             row = found.loc[place]
             head = f"{place}. {question.asks} {row.verdict}, confidence {row.confidence}"
             head += f" ({row.because})" if row.because else ""
             lines = [("paper", effect)]
+            lines += [("the paper's networks, ours", text) for text in again[place - 1]]
             for claim in self.table[self.table.question == place].itertuples():
                 lines.append((claim.side, f"{claim.key} {claim.says} [{claim.evidence}]"))
             lines += [("literature, for", text) for text in question.pro]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from labsupport import experiments, settings
+from labsupport import settings
+from tests import chapters
 
 
 def names() -> dict:
-    return {"np": np, "experiments": experiments, "s": settings.TABLE["smoke"]}
+    wanted = ("watch", "set_aside", "chosen", "to_the_end")
+    found = chapters.names("07", *wanted, s=settings.TABLE["smoke"])
+    return {"np": np, **{name: found[name] for name in wanted}}
 
 
 _LOSS = """
@@ -20,8 +23,8 @@ answer = calibrated_loss
 """
 _BEST = "temperatures[int(np.argmin(losses))]"
 _TABLE = """
-table = experiments.early_stopping(s, label_noise=0.1, batches=("LB",))
-best = experiments.chosen(table, "test_accuracy").test_accuracy.to_numpy()
+table = watch(*set_aside(0.1), {{"LB": to_the_end}})
+best = chosen(table, "test_accuracy").test_accuracy.to_numpy()
 last = table.groupby("seed").test_accuracy.last().to_numpy()
 answer = {}
 """

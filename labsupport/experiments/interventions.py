@@ -1,0 +1,111 @@
+"""Chapter 8, sharpness turned at a fixed dial: one batch size, one rate, and a gradient taken elsewhere.
+
+SAM takes its gradient after a step of length rho uphill, and ends in flatter places. The same step downhill, a negative
+rho, ends in sharper ones. It takes minutes, so it is measured once and committed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import torch
+
+from labsupport import provenance, remedies, training
+from labsupport.cache import remember
+from labsupport.experiments.recipes import MATCHED_LOSS
+from labsupport.experiments.tables import sharpness_of
+from labsupport.objective import Objective, chunks
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.settings import Settings
+from labsupport.training.step import Stepper
+
+#: Lengths of the step: uphill where positive (SAM), downhill where negative.
+LENGTHS = (0.0, -0.02, -0.05, -0.01, 0.05)
+#: Epochs of the arms over rho: in 700 updates of 400 samples plain LB and SAM at 0.05 reach the loss.
+LENGTH_EPOCHS = 70
+NAME = "sharpness-both-ways"
+
+
+@remember
+def train_elsewhere(
+    problem: Problem, recipe: Recipe, seeds: tuple[int, ...], rho: float
+) -> dict[str, Any]:
+    """Train with Adam, each gradient taken after a step of length ``rho`` along the batch's own gradient.
+
+    Starts and orders of samples are those of `training.train`. Every seed makes all epochs of ``recipe``.
+
+    Returns
+    -------
+    dict
+        "matched" and "last": points (S, n) after the first epoch whose training loss is at most `MATCHED_LOSS` (the
+        last for a seed that does not reach it), and after the last; "updates": of the first, by seed.
+    """
+    f = problem.objective()
+    x = training.start(problem.network, seeds).to(f.device)
+    gradient = remedies.sharpness_aware(Stepper(f, recipe, x, seeds).plain_gradient, rho)
+    orders = [torch.Generator().manual_seed(seed) for seed in seeds]
+    parts = chunks(len(f.labels), recipe.batch_size)
+    adam = torch.optim.Adam([x], recipe.learning_rate)
+    matched, updates, waiting = x.clone(), [0] * len(seeds), set(range(len(seeds)))
+    for epoch in range(1, (recipe.epochs or 0) + 1):
+        order = torch.stack([torch.randperm(len(f.labels), generator=one) for one in orders])
+        for part in parts:
+            rows = order[:, part]
+            x.grad = gradient(x, f.inputs[rows], f.labels[rows])[1].clone()
+            adam.step()
+        losses, last = f(x), epoch == recipe.epochs
+        for seed in [seed for seed in waiting if last or losses[seed] <= MATCHED_LOSS]:
+            matched[seed], updates[seed] = x[seed], epoch * len(parts)
+            waiting.remove(seed)
+    return {"matched": matched, "last": x, "updates": updates}
+
+
+def both_ways() -> pd.DataFrame:
+    """The committed result of `record_both_ways`.
+
+    Returns
+    -------
+    DataFrame
+        rho, read ("matched", at a training loss of 0.01, or "last"), seed; test_accuracy (percent), sharpness (percent,
+        Metric 2.1 at epsilon 1e-3, one search), train_loss (nats), updates.
+    """
+    return provenance.read(NAME)[0]
+
+
+def both_ways_provenance() -> dict:
+    """Where the rows of `both_ways` come from: date, commit, machine, versions."""
+    return provenance.read(NAME)[1]
+
+
+def record_both_ways(s: Settings, **where) -> str:
+    """Train with each of `LENGTHS` here and write the result with its provenance, for the commit; for maintainers.
+
+        python -c "from labsupport import settings; from labsupport.experiments import interventions;
+        interventions.record_both_ways(settings.current())"
+
+    ``where`` may name another ``folder``. Returns the path.
+    """
+    data, seeds = s.main.load(), tuple(range(s.seeds))
+    on_test = Objective(s.main.network, data.x_test, data.y_test)
+    recipe = s.LB.but(stop_loss=None, epochs=LENGTH_EPOCHS)
+    made, tables = LENGTH_EPOCHS * len(chunks(len(data.y_train), recipe.batch_size)), []
+    for rho in LENGTHS:
+        run = train_elsewhere(s.main, recipe, seeds, rho)
+        for read, updates in (("matched", run["updates"]), ("last", [made] * s.seeds)):
+            found = sharpness_of(s.main, run[read], epsilons=(1e-3,), starts=1)
+            rows = {
+                "rho": rho,
+                "read": read,
+                "seed": seeds,
+                "test_accuracy": on_test.accuracy(run[read]).tolist(),
+                "sharpness": found.sharpness,
+                "train_loss": found.loss,
+                "updates": updates,
+            }
+            tables.append(pd.DataFrame(rows))
+    about = provenance.here(
+        network=s.main.network, data=s.main.dataset, seeds=s.seeds, recipe=repr(recipe)
+    )
+    return str(provenance.write(NAME, pd.concat(tables, ignore_index=True), about, **where))

@@ -1,0 +1,116 @@
+"""What chapter 9's scorecard asks: five questions, which claims bear on them, and what other papers say.
+
+Typed here are the questions, to which of them a claim belongs, and what abstracts of other papers say. No verdict is:
+`scorecards` computes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about the paper.
+
+    ``yes``: claims that speak for a yes if they are held, and against it if they are refuted; ``no``: the other way
+    round. ``beside``, and every other claim of ``chapters``, point neither way. ``pro``, ``contra``: what other papers'
+    abstracts say.
+    """
+
+    asks: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    chapters: tuple[int, ...]
+    pro: tuple[str, ...]
+    contra: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
+QUESTIONS = (
+    Question(
+        "Is there a gap, at one learning rate and when both have fitted the training set?",
+        ("2.1", "2.2", "2.3", "2.8", "2.9", "2.11", "7.1", "7.3", "7.4", "7.7"),
+        ("2.4", "2.5", "8.16"),
+        (1, 2, 7, 10),
+        ("Masters and Luschi 2018: best results consistently with batches of 2 to 32",),
+        ("Shallue 2019: in 168,160 models no evidence that larger batches degrade performance",),
+    ),
+    Question(
+        "Are large batches' minima sharper, by the paper's measure?",
+        (
+            "2.6",
+            "2.10",
+            "3.1",
+            "3.2",
+            "4.1",
+            "4.2",
+            "4.3",
+            "4.5",
+            "4.6",
+            "4.7",
+            "4.9",
+            "5.2",
+            "5.4",
+            "5.5",
+            "5.6",
+        ),
+        ("4.10", "9.2"),
+        (3, 4, 5),
+        (
+            "Jastrzebski 2018: the ratio of rate to batch size is a key determinant of the minimum's width",
+        ),
+        ("Dinh 2017: rescaling can make a minimum arbitrarily sharp, with the same function",),
+    ),
+    Question(
+        "Also by measures that rescaling cannot fool?",
+        ("3.6", "9.4", "9.5", "9.16"),
+        ("3.5",),
+        (),
+        ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
+        ("Li 2018: pictures of two surfaces can be compared only after normalizing",),
+    ),
+    Question(
+        "Can the gap be removed, at the stop and rate of chapter 2?",
+        (
+            "2.7",
+            "6.1",
+            "6.3",
+            "6.6",
+            "6.7",
+            "6.8",
+            "8.1",
+            "8.3",
+            "8.4",
+            "8.8",
+            "8.9",
+            "8.10",
+            "8.12",
+            "8.15",
+            "8.16",
+        ),
+        ("6.4", "8.18"),
+        (6, 8),
+        (
+            "Hoffer 2017, Goyal 2017: a higher rate, ghost batch norm, more updates, warm-up",
+            "Geiping 2022: explicit regularization can replace the noise of small batches",
+        ),
+        ("Kaur 2022: benefits of larger rates sometimes vanish at larger batch sizes",),
+    ),
+    Question(
+        "Is sharpness the cause?",
+        ("8.20", "9.8", "9.9", "9.10", "9.11", "9.12", "9.13", "9.14", "9.17"),
+        ("2.5", "8.2", "9.1"),
+        (9,),
+        (
+            "Foret 2021: SAM, which seeks neighborhoods of low loss, improves generalization on many benchmarks",
+            "Wen 2023: for some two-layer ReLU networks flatness provably implies generalization",
+        ),
+        (
+            "Andriushchenko 2023: sharpness does not correlate well with generalization",
+            "Kaur 2022: the largest eigenvalue can be changed without affecting generalization",
+            "Wen 2023: there are flattest models that do not generalize",
+        ),
+        ("8.7", "8.19"),
+    ),
+)

@@ -1,0 +1,57 @@
+"""Functions that stand in a chapter, for the tests: the cells that define them are run, and no others."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+import nbformat
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+
+
+@functools.cache
+def cells(chapter: str) -> tuple[str, ...]:
+    """The code of each cell of chapter "07" and so on; without the first, which installs the package."""
+    (path,) = BOOK.glob(f"{chapter}-*.ipynb")
+    return tuple(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
+
+
+def names(chapter: str, *wanted: str, **given) -> dict:
+    """What a chapter's imports and its definitions of ``wanted``, and of what those read, come to.
+
+    ``given`` stands in for what the chapter computes before, such as ``s``. Only imports, functions and assignments of
+    the wanted names are run, in the chapter's order.
+    """
+    found: dict = dict(given)
+    needed = set(wanted)
+    statements = [one for code in cells(chapter) for one in ast.parse(code).body]
+    helpers = {name for one in statements for name in _defined(one) if _stands_alone(one, name)}
+    for one in reversed(statements):  # a function needs the functions and constants that it reads
+        if _defined(one) & needed:
+            read = {node.id for node in ast.walk(one) if isinstance(node, ast.Name)}
+            needed |= read & helpers
+    for one in statements:
+        asked = _defined(one) & (needed - set(given))
+        asked = {name for name in asked if name in wanted or _stands_alone(one, name)}
+        if isinstance(one, ast.Import | ast.ImportFrom) or asked:
+            code = compile(ast.Module([one], []), f"<chapter {chapter}>", "exec")
+            exec(code, found)
+    missing = set(wanted) - set(found)
+    assert not missing, f"chapter {chapter} does not define {', '.join(sorted(missing))}"
+    return found
+
+
+def _stands_alone(statement: ast.stmt, name: str) -> bool:
+    """A function, or a constant in capitals: nothing that the chapter computes."""
+    return isinstance(statement, ast.FunctionDef) or name.isupper()
+
+
+def _defined(statement: ast.stmt) -> set[str]:
+    """The names that a function's definition or a plain assignment gives a value."""
+    if isinstance(statement, ast.FunctionDef):
+        return {statement.name}
+    if isinstance(statement, ast.Assign):
+        return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return set()
