@@ -85,6 +85,24 @@ def test_a_borrowed_torch_gets_what_it_needs_in_another_version_than_colabs(monk
     assert colab.instead(pinned | {"setuptools": "81.0.0"}) == {}
 
 
+def test_an_extra_that_one_package_asks_of_another_counts_as_a_need(monkeypatch):
+    """As torch asks for GPU libraries: where they are not found, pip fetches gigabytes."""
+    needs = {
+        "torch": ["filelock", "cuda-toolkit[blas,nvtx]==13.0 ; platform_system == 'Linux'"],
+        "filelock": ["docs; extra == 'docs'"],
+        "cuda-toolkit": ["nvidia-blas; extra == 'blas'", 'nvidia-fft; extra == "fft"'],
+        "nvidia-blas": [],
+    }
+
+    def requires(name):
+        if name not in needs:
+            raise constraints.metadata.PackageNotFoundError(name)
+        return needs[name]
+
+    monkeypatch.setattr(constraints.metadata, "requires", requires)
+    assert constraints.needs(["torch"]) == ["cuda-toolkit", "filelock", "nvidia-blas", "torch"]
+
+
 def test_no_setting_of_this_process_reaches_the_rehearsal(monkeypatch):
     for name in colab.OURS:
         monkeypatch.setenv(name, "/of/this/process")

@@ -115,20 +115,26 @@ def colab(freeze: str, python: str, source: str) -> str:
 
 
 def needs(names: list[str]) -> list[str]:
-    """The distributions ``names`` and all that they need here."""
+    """The distributions ``names`` and all that they need here, with the extras that one asks of another."""
     seen: set[str] = set()
     left = list(names)
     while left:
-        name = canonical(left.pop())
-        if name in seen:
+        asked = left.pop().replace(" ", "")
+        name, extras = canonical(bare(asked)), re.findall(r"\[(.*?)\]", asked)
+        key = f"{name}[{''.join(extras)}]"
+        if key in seen:
             continue
         try:
             wanted = metadata.requires(name) or []
         except metadata.PackageNotFoundError:
             continue  # a need of another platform
-        seen.add(name)
-        left += [bare(line) for line in wanted if "extra ==" not in line]
-    return sorted(seen)
+        seen.add(key)
+        chosen = {canonical(extra) for extra in ",".join(extras).split(",")}
+        for line in wanted:
+            of_extra = re.findall(r"""extra == ['"]([\w.-]+)""", line)
+            if not of_extra or chosen & set(map(canonical, of_extra)):
+                left.append(line.split(";")[0])
+    return sorted({key.split("[")[0] for key in seen})
 
 
 def book() -> str:
