@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labsupport import experiments, settings
+from labsupport import experiments, provenance, settings
 from labsupport.experiments import during_training
 
 pytestmark = pytest.mark.usefixtures("smoke")
@@ -31,3 +31,11 @@ def test_a_training_whose_adam_is_left_unchanged_is_the_long_run_to_the_last_bit
         assert (ends[changed] != ends["unchanged"]).all()
     starts = rows[rows.epoch == s.SB.epochs].pivot(index="seed", columns="arm", values="train_loss")
     assert (starts.nunique(axis=1) == 1).all()  # all arms leave from one point
+
+
+def test_committed_measurements_are_those_of_the_recipes_of_today():
+    laptop = settings.TABLE["laptop"]
+    rows, about = provenance.read("changed-adam")
+    assert about["recipe"] == repr(during_training.long_recipe(laptop))
+    assert set(rows.arm) == set(during_training.CHANGES)
+    assert (rows.groupby("arm").seed.nunique() == laptop.seeds).all()

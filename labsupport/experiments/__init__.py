@@ -10,6 +10,7 @@ from labsupport.experiments.batch_sizes import (
     sweep_runs,
 )
 from labsupport.experiments.during_training import (
+    changed_adam,
     long_run,
     record_changed_adam,
     record_long_history,
@@ -44,6 +45,7 @@ __all__ = [
     "between",
     "both_ways",
     "both_ways_provenance",
+    "changed_adam",
     "closing_runs",
     "closing_the_gap",
     "control_provenance",

@@ -75,6 +75,17 @@ def record_long_history(s: Settings, **where) -> str:
 # -- Adam changed at the stop: minutes ----------------------------------------------------------
 
 
+def changed_adam() -> pd.DataFrame:
+    """The committed result of `record_changed_adam`.
+
+    Returns
+    -------
+    DataFrame
+        arm (`CHANGES`), seed, epoch, train_loss (nats), test_accuracy (percent).
+    """
+    return provenance.read("changed-adam")[0]
+
+
 def record_changed_adam(s: Settings, **where) -> str:
     """Measure `change_adam` here and write the result with its provenance, for the commit.
 
