@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from labsupport import data, experiments, settings
+from labsupport import Problem, data, experiments, settings
 from labsupport.errors import DataUnavailable
-from labsupport.experiments import batch_sizes
+from labsupport.experiments import batch_sizes, images
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
@@ -73,3 +73,33 @@ def test_with_mnist_the_control_is_measured_and_recorded(tmp_path):
     written = json.loads(path.read_text())
     assert np.allclose([row["sharpness"] for row in written["rows"]], table.sharpness, atol=1e-5)
     assert written["provenance"]["scale"] == "smoke" and not list(tmp_path.glob("*.partial"))
+
+
+def test_the_committed_images_follow_the_rules_that_were_written_down():
+    table, origin = experiments.real_images(), experiments.real_images_provenance()
+    for (dataset, _), one in table.groupby(["dataset", "batch"]):
+        wanted = [seed for group in images.SEEDS[dataset] for seed in group]
+        assert one.seed.tolist() == wanted == origin["seeds"][dataset]
+    assert "mnist" in set(table.dataset) and set(table.dataset) == set(origin["seeds"])
+    for batch, recipe in images.RECIPES.items():
+        assert origin[batch] == repr(recipe)
+        of_batch = table[table.batch == batch]
+        stopped = of_batch.train_loss <= recipe.stop_loss
+        assert (stopped | (of_batch.epoch == recipe.epochs)).all()
+
+
+@pytest.mark.skipif(not data.available("mnist"), reason="MNIST is not on this machine")
+def test_the_images_are_measured_and_recorded_by_the_same_function(tmp_path):
+    recipe = s.control_SB.but(epochs=2)
+    recipes = {"SB": recipe, "LB": recipe.but(batch_size=100)}
+    problem = Problem("F1s", "mnist", 1000)
+    path = experiments.record_real_images([problem], recipes, {"mnist": [(3, 4)]}, tmp_path)
+    written = json.loads(path.read_text())
+    assert [(row["batch"], row["seed"]) for row in written["rows"]] == [
+        ("SB", 3),
+        ("SB", 4),
+        ("LB", 3),
+        ("LB", 4),
+    ]
+    assert written["provenance"]["seeds"] == {"mnist": [3, 4]}
+    assert all(row["sharpness"] > 0 for row in written["rows"])

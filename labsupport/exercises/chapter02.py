@@ -10,16 +10,13 @@ from labsupport.recipe import Recipe
 
 #: What a control must hold fixed, with the sentence for a design that does not.
 FIXED = {
-    "stop_loss": "Their stop_loss differs, so they end at different training losses, as in the chapter.",
     "optimizer": "Their optimizers differ: a second cause beside the batch size.",
     "learning_rate": "Their learning rates differ: a second cause beside the batch size.",
     "momentum": "Their momentum differs: a second cause beside the batch size.",
     "weight_decay": "Their weight decay differs: a second cause beside the batch size.",
 }
-#: Recipes may differ in these: the batch, and limits that neither reaches.
-MAY_DIFFER = {"batch_size", "epochs", "steps", *FIXED}
-#: Epochs that F1s needs on MNIST for a training loss of .002, with room: SB was at .001 to .007 after 20.
-ENOUGH = 50
+#: Updates with which F1s fits 10,000 images in batches of 64, about ten epochs.
+ENOUGH = 1500
 
 
 def of_other_gap(gap, batch: str = "LB", how: str = "mean") -> float:
@@ -37,7 +34,7 @@ def seeds_needed(deviation: float, effect: float = 0.5) -> int:
 
 
 def test_control(design, s) -> str | None:
-    """Exercise 2.3: do two recipes differ in their batch alone, by one stopping rule that both can reach?"""
+    """Exercise 2.3: do two recipes differ in their batch alone, and make the same number of updates?"""
     named = isinstance(design, dict) and set(design) == {"SB", "LB"}
     if not named or not all(isinstance(recipe, Recipe) for recipe in design.values()):
         return 'The answer is a dictionary of two recipes: {"SB": Recipe(...), "LB": Recipe(...)}.'
@@ -47,17 +44,22 @@ def test_control(design, s) -> str | None:
         or small.batch_size > 0.02 * s.control.train_size
     ):
         return "LB should be a tenth of the training set or more, as in the paper, and SB a fiftieth or less."
+    if small.stop_loss is not None and small.stop_loss == large.stop_loss:
+        return "That is the chapter's design: equal losses, and updates that differ. Here give both steps and no stop."
+    if small.stop_loss is not None or large.stop_loss is not None:
+        return "One stop at its own training loss ends a run before its updates are made: leave out stop_loss."
     for name, sentence in FIXED.items():
         if getattr(small, name) != getattr(large, name):
             return sentence
+    if small.steps is None or large.steps is None:
+        return "After so many epochs SB has made more updates than LB: give both steps, the same number."
+    if small.steps != large.steps:
+        return f"SB makes {small.steps:,} updates and LB {large.steps:,}: the same number is asked for."
     for name in vars(small):
-        if name not in MAY_DIFFER and getattr(small, name) != getattr(large, name):
+        if name != "batch_size" and getattr(small, name) != getattr(large, name):
             return f"They differ in {name} too: a second cause beside the batch size."
-    by_steps = small.steps is not None and small.steps == large.steps and small.stop_loss is None
-    if small.stop_loss is None and not by_steps:
-        return "Neither has a stop: after so many epochs each ends where it happens to be. Give both one stop_loss."
-    if not by_steps and min(small.epochs or 0, large.epochs or 0) < ENOUGH:
-        return f"The stop may not be reached: give both at least {ENOUGH} epochs, which costs nothing where it is."
+    if small.steps < ENOUGH:
+        return f"With so few updates SB has not fitted the training set: give both at least {ENOUGH:,} steps."
     return None
 
 

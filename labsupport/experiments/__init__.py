@@ -16,14 +16,14 @@ from labsupport.experiments.during_training import (
     record_long_history,
 )
 from labsupport.experiments.handover import record_late_handover
-from labsupport.experiments.interventions import both_ways, both_ways_provenance
-from labsupport.experiments.landscapes import between
-from labsupport.experiments.minima import iterates, minima
-from labsupport.experiments.real_images import (
+from labsupport.experiments.images import (
     real_images,
     real_images_provenance,
     record_real_images,
 )
+from labsupport.experiments.interventions import both_ways, both_ways_provenance
+from labsupport.experiments.landscapes import between
+from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.recipes import (
     as_many_updates,
     as_many_updates_provenance,

@@ -30,7 +30,7 @@ class Question:
 QUESTIONS = (
     Question(
         "Is there a gap, at one learning rate and when both have fitted the training set?",
-        ("2.1", "2.2", "2.3", "2.8", "2.9", "2.11", "7.1", "7.3", "7.4", "7.7"),
+        ("2.1", "2.2", "2.3", "2.8", "2.10", "7.1", "7.3", "7.4", "7.7"),
         ("2.4", "2.5", "8.16"),
         (1, 2, 7, 10),
         ("Masters and Luschi 2018: best results consistently with batches of 2 to 32",),
@@ -40,7 +40,7 @@ QUESTIONS = (
         "Are large batches' minima sharper, by the paper's measure?",
         (
             "2.6",
-            "2.10",
+            "2.9",
             "3.1",
             "3.2",
             "4.1",

@@ -34,18 +34,21 @@ def _error(body: str) -> str:
     return f"def answer(a, b):\n    each = a.astype(float) - b.astype(float)\n    return {body}\n"
 
 
-STOP = "epochs=100, stop_loss=0.002"
+STOP, STEPS = "epochs=100, stop_loss=0.01", "steps=3000"
 WRONG = {
     "2.3": {
-        "answer = design": "Their stop_loss differs",
+        "answer = design": "ends a run before its updates",
         "answer = 3": "a dictionary of two recipes",
-        _two("64, epochs=50", "1000, epochs=50"): "Neither has a stop",
-        _two("64, epochs=20, stop_loss=0.002", f"1000, {STOP}"): "may not be reached",
-        _two(f"64, {STOP}, learning_rate=0.003", f"1000, {STOP}"): "learning rates differ",
-        _two(f"64, {STOP}", f"1000, {STOP}, optimizer='sgd'"): "optimizers differ",
-        _two(f"64, {STOP}", f"1000, {STOP}, ghost_batch=50"): "ghost_batch too",
-        _two(f"64, {STOP}", f"128, {STOP}"): "a tenth of the training set",
-        _two(f"500, {STOP}", f"1000, {STOP}"): "a tenth of the training set",
+        _two(f"64, {STOP}", f"1000, {STOP}"): "That is the chapter's design",
+        _two("64, epochs=50", "1000, epochs=50"): "give both steps",
+        _two(f"64, {STEPS}", "1000, epochs=50"): "give both steps",
+        _two("64, steps=3000", "1000, steps=2000"): "SB makes 3,000 updates and LB 2,000",
+        _two("64, steps=100", "1000, steps=100"): "has not fitted",
+        _two(f"64, {STEPS}, learning_rate=0.003", f"1000, {STEPS}"): "learning rates differ",
+        _two(f"64, {STEPS}", f"1000, {STEPS}, optimizer='sgd'"): "optimizers differ",
+        _two(f"64, {STEPS}", f"1000, {STEPS}, ghost_batch=50"): "ghost_batch too",
+        _two(f"64, {STEPS}", f"128, {STEPS}"): "a tenth of the training set",
+        _two(f"500, {STEPS}", f"1000, {STEPS}"): "a tenth of the training set",
     },
     "2.4": {
         "answer = error_of_difference": "different exams",

@@ -6,13 +6,14 @@ A small F1 on 5,000 images, new seeds, and rules that were written here before t
   for its cost, from the training losses of one seed of Fashion-MNIST that is not among these.
 * The unit of replication is a seed: a start and a shuffle. The images stay the same.
 * 2.5: on MNIST the 95 % interval of LB - SB lies inside +-.22 points, the paper's effect on F1, its smallest.
-* 2.9: on Fashion-MNIST SB tests better than LB.
-* 2.6, 2.10: on each of the two LB is more than five times as sharp.
+* 2.6: on MNIST LB is more than five times as sharp.
+* For Fashion-MNIST: SB tests better than LB, and LB is more than five times as sharp.
+
+MNIST is measured and committed. Fashion-MNIST takes about three times as long and is not yet.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,8 +27,11 @@ from labsupport.recipe import Recipe
 PROBLEMS = (Problem("F1s", "mnist", 5_000), Problem("F1s", "fashion_mnist", 5_000))
 _STOP = Recipe(64, epochs=100, stop_loss=0.01)
 RECIPES = {"SB": _STOP, "LB": _STOP.but(batch_size=500)}
-#: None of them was trained on MNIST before.
-SEEDS = tuple(range(16, 32))
+#: {data set: seeds, in groups that train side by side}. None of them was trained on these data before.
+SEEDS = {
+    "mnist": (tuple(range(16, 32)),),
+    "fashion_mnist": (tuple(range(16, 24)), tuple(range(24, 32))),
+}
 EPSILON = 1e-3
 NAME = "real-images"
 
@@ -45,37 +49,42 @@ def real_images() -> pd.DataFrame:
 
 
 def real_images_provenance() -> dict:
-    """Where the rows of `real_images` come from: date, commit, machine, versions, recipes, seeds, core seconds."""
+    """Where the rows of `real_images` come from: date, commit, machine, versions, recipes, seeds."""
     return provenance.read(NAME)[1]
 
 
 def record_real_images(
     problems: Sequence[Problem] = PROBLEMS,
     recipes: Mapping[str, Recipe] = RECIPES,
-    seeds: Sequence[int] = SEEDS,
+    seeds: Mapping[str, Sequence[Sequence[int]]] = SEEDS,
     folder: Path = provenance.FOLDER,
 ) -> Path:
-    """Measure here and write the result with its provenance, for the commit; about ten minutes of one core.
+    """Measure here and write the result with its provenance, for the commit; about ten minutes of one idle core.
 
         python -c "from labsupport import experiments; experiments.record_real_images()"
 
     Raises DataUnavailable without the images.
     """
-    began, tables = time.process_time(), []
-    for problem in problems:
-        for (
-            name,
-            recipe,
-        ) in recipes.items():  # one after the other, so that the seconds are this process's
-            runs = sweep.trained(problem, recipe, tuple(seeds), (), None, 1)
-            phi = sharpness_of(problem, runs.x, epsilons=(EPSILON,), starts=1)
-            tables.append(finals({name: runs}).assign(sharpness=phi.sharpness.to_numpy()))
+    tables = [
+        _measured(problem, name, recipe, tuple(group))
+        for problem in problems
+        for name, recipe in recipes.items()
+        for group in seeds[str(problem.dataset)]
+    ]
     about = provenance.here(
         network=str(problems[0].network),
         train_size=problems[0].train_size,
         data=[problem.load().edition for problem in problems],
-        seeds=list(seeds),
-        core_seconds=round(time.process_time() - began),
+        seeds={
+            name: [seed for group in groups for seed in group] for name, groups in seeds.items()
+        },
         **{name: repr(recipe) for name, recipe in recipes.items()},
     )
     return provenance.write(NAME, pd.concat(tables, ignore_index=True), about, folder)
+
+
+def _measured(problem: Problem, name: str, recipe: Recipe, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """One recipe's rows of `real_images`, for seeds that train side by side."""
+    runs = sweep.trained(problem, recipe, seeds, (), None, 1)
+    phi = sharpness_of(problem, runs.x, epsilons=(EPSILON,), starts=1)
+    return finals({name: runs}).assign(sharpness=phi.sharpness.to_numpy())
