@@ -263,6 +263,9 @@ def test_points_given_by_hand_are_added_and_never_overwritten(class_of_thirty, g
     ):
         grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)
     marks.write_text(text, encoding="utf-8-sig")
+    grade(folder / "hw04", handed_in, "--out", out, "--jobs", 1)  # the tables as they were
+    rows = {line["submission"]: line for line in csv.DictReader(out.open(encoding="utf-8-sig"))}
+    assert rows["anna.ipynb"]["total"] == ""
 
 
 def test_a_table_that_a_person_has_changed_is_kept_under_another_name(class_of_thirty, graded):
