@@ -18,7 +18,16 @@ from typer.testing import CliRunner
 from labsupport import Problem, Recipe, data, paper
 from labsupport.__main__ import app
 from labsupport.errors import UnknownName
-from labsupport.reproduce import cluster, compare, estimate, protocol, run, studies
+from labsupport.reproduce import (
+    cluster,
+    committed,
+    compare,
+    estimate,
+    machines,
+    protocol,
+    run,
+    studies,
+)
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Line, Sharpness, Training, in_order
 
@@ -374,3 +383,99 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Results cannot be kept in"):
         Ledger(tmp_path / "file" / "results")
+
+
+# -- what is committed ----------------------------------------------------------------------------------------------
+
+
+def test_every_committed_row_says_where_it_comes_from():
+    bodies = list(Ledger(committed.FOLDER, writable=False).bodies())
+    assert len(bodies) == len(list((committed.FOLDER / "rows").glob("*.json"))) > 0
+    for body in bodies:
+        assert all(body["provenance"].get(key) for key in committed.KNOWN), body["unit"]
+        assert body["rows"], body["unit"]
+
+
+@pytest.mark.parametrize("name", ["gaps", "ratios"])
+def test_every_committed_summary_follows_from_its_rows(name):
+    found = committed.comparison()[name]
+    kept = pd.read_csv(committed.FOLDER / f"{name}.csv")
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), kept, check_dtype=False, rtol=1e-12)
+
+
+def test_the_committed_comparison_is_todays():
+    text = (committed.FOLDER / "compare.md").read_text(encoding="utf-8")
+    assert text == compare.markdown(committed.comparison())
+
+
+def whole_provenance(**changes):
+    return dict.fromkeys(committed.KNOWN, "x") | changes
+
+
+def test_finished_rows_are_taken_over_once(tmp_path):
+    ledger = made_up(tmp_path / "run")
+    for path in sorted((tmp_path / "run" / "rows").glob("*.json")):
+        body = ledger.read(path.stem)
+        path.write_text(signed({**body, "provenance": whole_provenance()}))
+    first = committed.take(tmp_path / "run", tmp_path / "kept")
+    assert len(first) == 20 and committed.take(tmp_path / "run", tmp_path / "kept") == []
+    assert "| F1 | mnist | all | 5 |" in (tmp_path / "kept" / "compare.md").read_text()
+
+
+def signed(body):
+    from labsupport.reproduce import ledger
+
+    return json.dumps({"sha256": ledger._digest(body), **body})
+
+
+@pytest.mark.parametrize(
+    "provenance, says",
+    [
+        ({}, "does not say its date, commit"),
+        (whole_provenance(code="other"), "was measured by code other"),
+    ],
+)
+def test_rows_of_unknown_origin_or_other_code_are_refused_and_nothing_is_changed(
+    tmp_path, provenance, says
+):
+    unit = Training(Problem("F1", "mnist"), "SB", Recipe(256, epochs=1), 0)
+    row = run.Result([{**unit.columns, "test_accuracy": 98.0}])
+    Ledger(tmp_path / "kept").write(unit, row, whole_provenance())
+    new = Training(Problem("F1", "mnist"), "SB", Recipe(256, epochs=1), 1)
+    Ledger(tmp_path / "run").write(new, row, provenance)
+    with pytest.raises(ValueError, match=says):
+        committed.take(tmp_path / "run", tmp_path / "kept")
+    assert len(list((tmp_path / "kept" / "rows").glob("*.json"))) == 1
+
+
+def test_the_tool_that_takes_rows_over_says_what_it_needs(capsys):
+    from tools import collect
+
+    assert collect.main([]) == 2 and "FOLDER" in capsys.readouterr().err
+
+
+# -- machines that are not at hand ----------------------------------------------------------------------------------
+
+
+def test_the_operations_of_a_chain_are_six_times_its_weights():
+    weights = 784 * 512 + 4 * 512 * 512 + 512 * 10
+    assert machines.operations("F1", 10, (1, 28, 28)) == 6 * weights
+
+
+def test_a_study_costs_time_by_its_operations_or_by_its_steps(monkeypatch):
+    units = [Training(SMALL, "SB", Recipe(40, steps=1000), 0)]
+    slow = machines.Machine("slow", 1e9, 100, 1e9)
+    monkeypatch.setattr(machines, "SHARE", 1.0)
+    (row,) = machines.table(units, [slow]).to_dict("records")
+    each = machines.operations("F0", 10, (40,))
+    assert row["hours"] * 3600 == pytest.approx(max(40_000 * each / 1e9, 1000 * machines.STEP))
+    assert row["kWh"] == pytest.approx(row["hours"] * 0.1) and row["fits"]
+    fast = machines.Machine("fast", 1e15, 100, 1e3)
+    (row,) = machines.table(units, [fast]).to_dict("records")
+    assert row["hours"] * 3600 == pytest.approx(1.0) and not row["fits"]
+
+
+def test_scipys_estimator_is_left_out_of_what_a_gpu_does():
+    run_ = Training(SMALL, "SB", Recipe(40, steps=10), 0)
+    with_it = machines.table([run_, Sharpness(run_, method="paper")])
+    assert with_it.equals(machines.table([run_]))

@@ -2,6 +2,7 @@
 
 import gc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -410,9 +411,17 @@ def test_all_dimensions_of_a_small_space():
 
 @pytest.fixture(scope="module")
 def minima():
-    """The five small-batch and five large-batch minima that the chapters share."""
+    """Five small-batch minima, trained here, and five large-batch ones that were trained once and kept.
+
+    Where two searches end in boxes with many local maxima is chance, and another chance for points that another
+    processor rounds otherwise on the way; so what is promised of both is promised at points that are fixed.
+    """
     s = settings.current()
-    return s.main.objective(), {name: runs.x for name, runs in experiments.minima(s).items()}
+    kept = np.load(Path(__file__).parent / "points" / "large-batch-minima.npz")["x"]
+    points = {"SB": experiments.minima(s)["SB"].x, "LB": torch.from_numpy(kept)}
+    f = s.main.objective()
+    assert (f(points["LB"]) < 0.05).all(), "the points are minima of today's problem"
+    return f, points
 
 
 @pytest.fixture(scope="module")

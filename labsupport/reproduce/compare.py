@@ -112,19 +112,20 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
 def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
     """{"gaps": `gaps`, "ratios": `ratios`} of a results folder.
 
-    Raises ValueError where it holds rows of several codes or editions of one data set, which do not
-    belong in one table.
+    Raises ValueError where it holds rows of several codes or editions for one network on one data
+    set, which do not belong in one table.
     """
-    found = Ledger(folder).tables()
+    found = Ledger(folder, writable=False).tables()
     if found["training"].empty:
         raise ValueError(
             f"{folder} holds no finished training. Run `labsupport reproduce table2 --out {folder}` first."
         )
     for column, what in (("code", "versions of the code"), ("edition", "editions of the data")):
-        for dataset, part in found["training"].groupby("dataset"):
-            if part[column].nunique() > 1 and column == "edition":
+        for (network, dataset), part in found["training"].groupby(["network", "dataset"]):
+            several = sorted(part[column].unique())
+            if len(several) > 1:
                 raise ValueError(
-                    f"{folder} holds rows of several {what} of {dataset}: {', '.join(sorted(part[column].unique()))}. "
+                    f"{folder} holds rows of {network} on {dataset} by several {what}: {', '.join(several)}. "
                     "They do not belong in one table: compare each folder on its own."
                 )
     found_gaps = gaps(found["training"])

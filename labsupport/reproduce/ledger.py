@@ -25,14 +25,21 @@ from labsupport.reproduce.units import Result, Unit
 class Ledger:
     """Results of units in a folder, which is made when there is none.
 
+    ``writable=False`` is for a folder that is only read: it may lie where nothing can be written.
+
     Raises
     ------
     OSError
         A folder that cannot be written, in one sentence, before any work is done.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, *, writable: bool = True):
         self.folder = Path(folder).expanduser().absolute()
+        self.writable = writable
+        if writable:
+            self._try_to_write()
+
+    def _try_to_write(self) -> None:
         try:
             (self.folder / "rows").mkdir(parents=True, exist_ok=True)
             files.write(self.folder / "rows" / ".can-be-written", "")
@@ -115,6 +122,9 @@ class Ledger:
         return body is not None and (code is None or body["provenance"].get("code") == code)
 
     def _put_aside(self, path: Path, why: str) -> None:
+        if not self.writable:
+            warnings.warn(f"{path.name} is damaged ({why}): it is left out.", stacklevel=3)
+            return
         aside = self.folder / "damaged" / path.name
         aside.parent.mkdir(parents=True, exist_ok=True)
         path.replace(aside)

@@ -1,0 +1,94 @@
+"""The rows that are committed with the book: measured once at the paper's scale, each with where it comes from.
+
+They lie in ``labsupport/results/reproduction``, in the form in which `labsupport reproduce` keeps them, without the
+points. ``python -m tools.collect FOLDER`` adds the finished rows of a reproduction to them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from labsupport import files, provenance
+from labsupport.reproduce import compare
+from labsupport.reproduce.ledger import Ledger
+
+FOLDER = provenance.FOLDER / "reproduction"
+#: What must be known of every row.
+KNOWN = ("date", "commit", "code", "machine", "device", "torch", "python", "labsupport", "edition")
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """{training, sharpness, line, history: one tidy table}, as `Ledger.tables`; empty tables where nothing was run."""
+    return Ledger(FOLDER, writable=False).tables()
+
+
+def comparison() -> dict[str, pd.DataFrame]:
+    """{gaps, ratios} of the committed rows beside the paper's, as `compare.tables`."""
+    return compare.tables(FOLDER)
+
+
+def origins() -> pd.DataFrame:
+    """One row for each way in which rows came about: network, dataset, commit, machine, torch, edition, rows, hours."""
+    found = []
+    for body in Ledger(FOLDER, writable=False).bodies():
+        row, where = body["rows"][0], body["provenance"]
+        found.append(
+            {
+                "network": row["network"],
+                "dataset": row["dataset"],
+                **{key: where[key] for key in ("commit", "machine", "device", "torch", "edition")},
+                "hours": sum(one.get("seconds", 0.0) for one in body["rows"]) / 3600,
+            }
+        )
+    by = ["network", "dataset", "commit", "machine", "device", "torch", "edition"]
+    if not found:
+        return pd.DataFrame(columns=[*by, "units", "hours"])
+    return (
+        pd.DataFrame(found)
+        .groupby(by, as_index=False)
+        .agg(units=("hours", "size"), hours=("hours", "sum"))
+    )
+
+
+def take(source: Path | str, into: Path = FOLDER) -> list[str]:
+    """Add the finished rows of a reproduction, and write the comparison anew; return the names of the units added.
+
+    Raises
+    ------
+    ValueError
+        A row does not say where it comes from, or does not belong beside the rows of its network that are there
+        already; then nothing is changed.
+    """
+    there = Ledger(into, writable=False)
+    known = {body["unit"] for body in there.bodies()}
+    code = {}
+    for body in there.bodies():
+        code[body["rows"][0]["network"], body["rows"][0]["dataset"]] = body["provenance"]["code"]
+    new = [body for body in Ledger(source, writable=False).bodies() if body["unit"] not in known]
+    for body in new:
+        lacking = [key for key in KNOWN if not body["provenance"].get(key)]
+        if lacking:
+            raise ValueError(f"{body['unit']} does not say its {', '.join(lacking)}: run it again.")
+        network = body["rows"][0]["network"], body["rows"][0]["dataset"]
+        its = body["provenance"]["code"]
+        if code.setdefault(network, its) != its:
+            raise ValueError(
+                f"{body['unit']} was measured by code {its}, what is there of {' on '.join(network)} by "
+                f"{code[network]}. Run all of it with one code."
+            )
+    for body in new:
+        name = f"{body['unit']}.json"
+        files.write(into / "rows" / name, (Path(source) / "rows" / name).read_bytes())
+    if new:
+        summarize(into)
+    return [body["unit"] for body in new]
+
+
+def summarize(folder: Path = FOLDER) -> None:
+    """Write ``gaps.csv``, ``ratios.csv`` and ``compare.md`` from the rows."""
+    found = compare.tables(folder)
+    for name, table in found.items():
+        files.write(folder / f"{name}.csv", table.to_csv(index=False))
+    files.write(folder / "compare.md", compare.markdown(found))

@@ -1,0 +1,113 @@
+"""What a study would cost on a machine that is not at hand: time, energy and memory, estimated and never measured.
+
+The floating-point operations of a unit are counted. A GPU is taken to reach `SHARE` of its maker's rate for float32
+products, and to need at least `STEP` for a step, since small networks wait for the launch of their kernels. Energy
+is time at the board's full power, without the computer around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from labsupport.problem import Problem
+from labsupport.reproduce.estimate import memory
+from labsupport.reproduce.units import Sharpness, Training, Unit, in_order
+
+#: Of the maker's rate, what training reaches: an assumption.
+SHARE = 0.3
+#: Seconds that a step or an evaluation takes at least: an assumption.
+STEP = 1e-3
+#: Samples of an evaluation in one piece, as in the paper.
+CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A GPU by its data sheet: float32 operations a second, watts of the board, bytes of memory."""
+
+    name: str
+    rate: float
+    watts: float
+    memory: float
+
+
+#: By the makers' data sheets; H100 and H200 in their SXM form.
+MACHINES = (
+    Machine("T4", 8.1e12, 70, 16e9),
+    Machine("H100", 67e12, 700, 80e9),
+    Machine("H200", 67e12, 700, 141e9),
+)
+
+
+@cache
+def operations(network: str, classes: int, shape: tuple[int, ...]) -> float:
+    """Floating-point operations of loss and gradient for one sample: three times those of the forward pass.
+
+    >>> round(operations("F1", 10, (1, 28, 28)) / 1e6, 1)
+    8.7
+    """
+    from labsupport import networks
+
+    with torch.device("meta"):
+        net = networks.build(network, num_classes=classes)
+        batch = torch.empty(2, *shape)
+    with FlopCounterMode(display=False) as counter:
+        net(batch)
+    return 3 * counter.get_total_flops() / 2
+
+
+def _work(unit: Unit, problem: Problem) -> tuple[float, float]:
+    """Samples whose gradient a unit takes at most, and its steps or evaluations in pieces."""
+    total = len(problem.load("cpu").y_train)
+    pieces = -(-total // CHUNK)
+    if isinstance(unit, Training):
+        epochs = unit.recipe.epochs or 0
+        steps = unit.recipe.steps or epochs * -(-total // unit.recipe.batch_size)
+        return steps * unit.recipe.batch_size * unit.recipe.inner_steps, steps
+    if isinstance(unit, Sharpness):
+        evaluations = unit.starts * (unit.iterations + 1)
+        return evaluations * total, evaluations * pieces
+    return unit.points * total * 2 / 3, unit.points * pieces
+
+
+def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.DataFrame:
+    """One row per network, data set and machine: hours at most, kWh at most, gigabytes held, and whether it fits.
+
+    Units of SciPy's estimator, which runs on the processor, are left out. Raises DataUnavailable for data that are
+    not here.
+    """
+    rows: dict[tuple, dict] = {}
+    for unit in in_order(list(units)):
+        if isinstance(unit, Sharpness) and unit.method == "paper":
+            continue
+        problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
+        data = problem.load("cpu")
+        each = operations(str(problem.network), data.num_classes, tuple(data.x_train.shape[1:]))
+        samples, steps = _work(unit, problem)
+        for machine in machines:
+            row = rows.setdefault(
+                (problem.network, problem.dataset, machine.name), {"seconds": 0.0, "bytes": 0.0}
+            )
+            row["seconds"] += max(samples * each / (SHARE * machine.rate), steps * STEP)
+            row["bytes"] = max(row["bytes"], memory(unit))
+    by_name = {machine.name: machine for machine in machines}
+    return pd.DataFrame(
+        [
+            {
+                "network": network,
+                "dataset": dataset,
+                "machine": name,
+                "hours": row["seconds"] / 3600,
+                "kWh": row["seconds"] / 3600 * by_name[name].watts / 1000,
+                "GB": row["bytes"] / 1e9,
+                "fits": row["bytes"] < by_name[name].memory,
+            }
+            for (network, dataset, name), row in rows.items()
+        ]
+    )
