@@ -122,8 +122,13 @@ def gathers(chapter: str) -> bool:
 
 
 def pytest_collection_modifyitems(items):
-    """Chapters first, since they take longest; everything else keeps its order."""
-    items.sort(key=lambda item: (not chapter_of(item.nodeid), chapter_of(item.nodeid)))
+    """Chapters first, since they take longest, the one that gathers claims last of them; the rest keeps its order."""
+
+    def place(item):
+        chapter = chapter_of(item.nodeid)
+        return not chapter, gathers(chapter), chapter
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)
