@@ -387,7 +387,12 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(tmp_path):
 
 # -- what is committed ----------------------------------------------------------------------------------------------
 
+rows_are_there = pytest.mark.skipif(
+    not committed.FOLDER.is_dir(), reason="no row of the paper's networks is committed yet"
+)
 
+
+@rows_are_there
 def test_every_committed_row_says_where_it_comes_from():
     bodies = list(Ledger(committed.FOLDER, writable=False).bodies())
     assert len(bodies) == len(list((committed.FOLDER / "rows").glob("*.json"))) > 0
@@ -396,6 +401,7 @@ def test_every_committed_row_says_where_it_comes_from():
         assert body["rows"], body["unit"]
 
 
+@rows_are_there
 @pytest.mark.parametrize("name", ["gaps", "ratios"])
 def test_every_committed_summary_follows_from_its_rows(name):
     found = committed.comparison()[name]
@@ -403,6 +409,7 @@ def test_every_committed_summary_follows_from_its_rows(name):
     pd.testing.assert_frame_equal(found.reset_index(drop=True), kept, check_dtype=False, rtol=1e-12)
 
 
+@rows_are_there
 def test_the_committed_comparison_is_todays():
     text = (committed.FOLDER / "compare.md").read_text(encoding="utf-8")
     assert text == compare.markdown(committed.comparison())
@@ -479,3 +486,21 @@ def test_scipys_estimator_is_left_out_of_what_a_gpu_does():
     run_ = Training(SMALL, "SB", Recipe(40, steps=10), 0)
     with_it = machines.table([run_, Sharpness(run_, method="paper")])
     assert with_it.equals(machines.table([run_]))
+
+
+@pytest.mark.monthly
+@rows_are_there
+def test_a_committed_row_trained_again_is_the_same(tmp_path):
+    """The cheapest training, from what its row says; to rounding, since the machine may be another."""
+    rows = committed.tables()["training"].sort_values("seconds")
+    row = rows.iloc[0]
+    wish = (
+        row.network if protocol.DATA[row.network] == row.dataset else f"{row.network}/{row.dataset}"
+    )
+    scale = "paper" if pd.isna(row.train_size) else "reduced"
+    if not data.available(row.dataset):
+        pytest.skip(f"{row.dataset} is not on this machine")
+    arm = protocol.arms(wish, scale)[row.batch]
+    again = Training(arm.problem, row.batch, arm.recipe, int(row.seed)).run({}, tmp_path).rows[0]
+    assert again["updates"] == pytest.approx(row.updates, rel=0.2)
+    assert again["test_accuracy"] == pytest.approx(row.test_accuracy, abs=0.5)
