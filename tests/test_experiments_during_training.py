@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labsupport import experiments, provenance, settings
-from labsupport.experiments import during_training
+from labsupport.experiments import during_training, handover
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
@@ -38,4 +38,9 @@ def test_committed_measurements_are_those_of_the_recipes_of_today():
     rows, about = provenance.read("changed-adam")
     assert about["recipe"] == repr(during_training.long_recipe(laptop))
     assert set(rows.arm) == set(during_training.CHANGES)
+    assert (rows.groupby("arm").seed.nunique() == laptop.seeds).all()
+    rows, about = provenance.read("late-handover")
+    new, whole = handover.late_recipes(laptop)
+    assert set(rows.arm) == {*new, *whole}
+    assert all(about[name] == repr(recipe) for name, recipe in (new | whole).items())
     assert (rows.groupby("arm").seed.nunique() == laptop.seeds).all()

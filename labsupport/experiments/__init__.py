@@ -15,7 +15,7 @@ from labsupport.experiments.during_training import (
     record_changed_adam,
     record_long_history,
 )
-from labsupport.experiments.handover import record_late_handover
+from labsupport.experiments.handover import late_handover, record_late_handover
 from labsupport.experiments.images import (
     real_images,
     real_images_provenance,
@@ -53,6 +53,7 @@ __all__ = [
     "finals",
     "generalization_gap",
     "iterates",
+    "late_handover",
     "long_run",
     "minima",
     "negative_control",

@@ -1,4 +1,4 @@
-"""Chapter 6: the arms that begin where SB ends, at epoch 80. They take minutes."""
+"""Chapter 6: the arms that begin where SB ends, at epoch 80. They take minutes, therefore they are committed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ def late_recipes(s: Settings) -> tuple[dict[str, Recipe], dict[str, Recipe]]:
     )
     whole = {"SB goes on": s.SB.but(epochs=s.SB.epochs + more), "LB, Adam kept": kept}
     return new | {"LB": s.LB}, whole
+
+
+def late_handover() -> pd.DataFrame:
+    """The committed result of `record_late_handover`.
+
+    Returns
+    -------
+    DataFrame
+        arm, seed, updates (from the random start), train_loss (nats), test_accuracy (percent), sharpness (Metric 2.1 at
+        1e-3, percent, one start), slope (its slope part, percent).
+    """
+    return provenance.read("late-handover")[0]
 
 
 def record_late_handover(s: Settings, **where) -> str:
