@@ -14,7 +14,7 @@
       "norm divides this out, so no output changes. Now SB looks like the sharp one.",
     equal:
       "The same two networks again, now with weights of equal length. LB still rises more, by much less than at first. " +
-      "On new data nothing has changed. Is sharpness the reason, then? The nine chapters test it.",
+      "On new data nothing has changed. Is sharpness the reason, then? The chapters test it.",
   };
   const SECONDS = 10; // one round of Play
 
