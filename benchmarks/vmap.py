@@ -1,11 +1,15 @@
 """Does `torch.func.vmap` over seeds beat one seed after another? ``python -m benchmarks.vmap``.
 
-The loss and gradient of five models on a batch each, on one core: the general engine's loop, and
-one call for all five.
+The loss and gradient of several models on a batch each, on one core: the general engine's loop, and
+one call for all. The rule of `engine.functional.Functional.sharing` stands on this table.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
+import itertools
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -14,11 +18,15 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
-SEEDS, ROUNDS, CALLS = 5, 9, 8
+from benchmarks import residual
+from labsupport import training
+from labsupport.engine.functional import Functional
+from labsupport.objective import Objective, flatten, summed_loss
+from labsupport.recipe import Recipe
+from labsupport.training.step import Stepper
 
-Weights = dict[str, Tensor]
+SEEDS, ROUNDS, CALLS = 5, 7, 4
 
 
 class Residual(nn.Module):
@@ -48,62 +56,91 @@ def convolutional() -> nn.Sequential:
 
 def arms(
     network: nn.Module, x: Tensor, y: Tensor
-) -> tuple[Callable[[], list[Tensor]], Callable[[], list[Tensor]]]:
-    """(one model after another, all together): gradients of models that lie beside each other, x (S, B, ...)."""
-    stacked = {
-        name: torch.stack([p.detach() + 0.01 * torch.randn_like(p) for _ in range(SEEDS)])
-        for name, p in network.named_parameters()
-    }
+) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
+    """(one model after another, all together): gradients (S, n) at points beside each other, of x (S, B, ...)."""
+    f = Objective(network, x[0], y[0])
+    assert isinstance(f.engine, Functional), f"{f} is not computed by the general engine"
+    noise = torch.randn(len(x), f.n, generator=torch.Generator().manual_seed(0))
+    points = flatten(network) + 0.01 * noise
 
-    def loss(at: Weights, inputs: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(functional_call(network, at, (inputs,)), labels)
+    def gradient(logits: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        leaf = points.detach().requires_grad_()
+        losses = summed_loss(logits(leaf, x), y) / y.shape[1]
+        return torch.autograd.grad(losses.sum(), leaf)[0]
 
-    def loop() -> list[Tensor]:
-        found = []
-        for s in range(SEEDS):
-            at = {name: p[s].detach().requires_grad_() for name, p in stacked.items()}
-            found.append(torch.autograd.grad(loss(at, x[s], y[s]), list(at.values())))
-        return [torch.stack(parts) for parts in zip(*found)]
+    def loop() -> Tensor:
+        return gradient(functools.partial(f.engine.one_by_one, shared=False))
 
-    def together() -> list[Tensor]:
-        at = {name: p.detach().requires_grad_() for name, p in stacked.items()}
-        return list(torch.autograd.grad(vmap(loss)(at, x, y).sum(), list(at.values())))
+    def together() -> Tensor:
+        return gradient(f.engine.in_one_call)
 
     return loop, together
 
 
 def table() -> pd.DataFrame:
-    """network, batch, milliseconds of the loop, and vmap's time over the loop's: median, lowest, highest round."""
-    cases = {
-        "residual": (lambda: Residual(norm=False), (32, 40)),
-        "residual, layer norms": (lambda: Residual(norm=True), (32, 40)),
-        "two convolutions": (convolutional, (32, 1, 16, 16)),
-        "residual, larger batch": (lambda: Residual(norm=False), (256, 40)),
-    }
+    """network, models, batch, millions of operations of one model's forward pass, milliseconds of the
+    loop, and vmap's time over the loop's: median, lowest, highest round.
+    """
+    cases = [
+        ("residual", lambda: Residual(norm=False), (40,), (8, 32, 64, 128, 256)),
+        ("residual, layer norms", lambda: Residual(norm=True), (40,), (32, 64)),
+        ("residual, batch norms", residual.Residual, (40,), (32, 64)),
+        ("two convolutions", convolutional, (1, 16, 16), (4, 8, 32, 64)),
+    ]
     rows = []
-    for name, (make, shape) in cases.items():
-        torch.manual_seed(0)
-        network = make()
-        x, y = torch.randn(SEEDS, *shape), torch.randint(10, (SEEDS, shape[0]))
-        both = arms(network, x, y)
-        for wanted, found in zip(*(arm() for arm in both)):
-            assert torch.allclose(wanted, found, atol=1e-5), f"{name}: other gradients"
-        taken: list[tuple[float, float]] = []
-        for _ in range(ROUNDS):
-            loop, together = (_milliseconds(arm) for arm in both)
-            taken.append((loop, together / loop))
-        ratios = [ratio for _, ratio in taken]
-        rows.append(
-            {
-                "network": name,
-                "batch": shape[0],
-                "loop, ms": round(statistics.median(loop for loop, _ in taken), 2),
-                "ratio": round(statistics.median(ratios), 2),
-                "lowest": round(min(ratios), 2),
-                "highest": round(max(ratios), 2),
-            }
-        )
-    return pd.DataFrame(rows)
+    for name, make, shape, batches in cases:
+        for models, batch in itertools.product((2, 3, SEEDS, 4 * SEEDS), batches):
+            torch.manual_seed(0)
+            x = torch.randn(models, batch, *shape)
+            rows.append({"network": name, **compared(make(), x)})
+    return pd.DataFrame([*rows, steps()])
+
+
+def compared(network: nn.Module, x: Tensor) -> dict[str, float]:
+    """A row of the table, without its name, for samples x (S, B, ...)."""
+    y = torch.randint(10, x.shape[:2])
+    both = arms(network, x, y)
+    wanted, found = (arm() for arm in both)
+    assert torch.allclose(wanted, found, atol=1e-5), "other gradients"
+    work = Objective(network, x[0], y[0]).engine.work
+    size = {"models": len(x), "batch": x.shape[1]}
+    return {**size, "operations, millions": round(work * x.shape[1] / 1e6, 1), **_ratio(*both)}
+
+
+def steps(batch: int = 32) -> dict[str, object]:
+    """The last row: whole steps of Adam, the batch gathered, for the residual network with batch norms."""
+    torch.manual_seed(0)
+    network = residual.Residual()
+    f = Objective(network, torch.randn(batch, 40), torch.randint(10, (batch,)))
+    one_by_one = copy.copy(f)
+    one_by_one.engine = f.engine.to(f.device, f.dtype)
+    one_by_one.engine.work = math.inf
+    x = training.start(network, range(SEEDS))
+    order = torch.stack([torch.randperm(batch) for _ in range(SEEDS)])
+    both = [
+        functools.partial(Stepper(one, Recipe(batch, epochs=1), x, range(SEEDS)).step, order)
+        for one in (one_by_one, f)
+    ]
+    wanted, found = (step() for step in both)
+    assert torch.allclose(wanted, found, atol=1e-5), "other losses"
+    work = round(f.engine.work * batch / 1e6, 1)
+    size = {"models": SEEDS, "batch": batch, "operations, millions": work}
+    return {"network": "residual, batch norms: a step", **size, **_ratio(*both)}
+
+
+def _ratio(one_by_one: Callable[[], object], shared: Callable[[], object]) -> dict[str, float]:
+    """The loop's milliseconds, and the time of the other arm over the loop's."""
+    taken: list[tuple[float, float]] = []
+    for _ in range(ROUNDS):
+        loop, together = (_milliseconds(arm) for arm in (one_by_one, shared))
+        taken.append((loop, together / loop))
+    ratios = [ratio for _, ratio in taken]
+    return {
+        "loop, ms": round(statistics.median(loop for loop, _ in taken), 2),
+        "ratio": round(statistics.median(ratios), 2),
+        "lowest": round(min(ratios), 2),
+        "highest": round(max(ratios), 2),
+    }
 
 
 def _milliseconds(function: Callable[[], object]) -> float:

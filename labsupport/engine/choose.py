@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from labsupport.engine import probe, stacked, written_out
+from labsupport.engine import probe, stacked, vmapped, written_out
+from labsupport.engine.batches import together
 from labsupport.engine.functional import Functional
 from labsupport.engine.layout import flatten
 
@@ -67,7 +68,15 @@ def engine(
         structure = (repr(network), inputs.shape[1:], inputs.dtype, carried, loss)
         _AGREED[structure] = classes
         return fast, inputs, classes
+    functional.work = vmapped.work(functional, x, few)
     return functional, inputs, classes
+
+
+def group(engine: Engine, network: nn.Module, where: torch.device, models: int, batch: int) -> int:
+    """How many models to compute in one pass, on ``batch`` samples each: a measured rule for each kind of engine."""
+    if isinstance(engine, Functional):
+        return engine.sharing(models, batch)
+    return together(network, engine.layout.n, where, models, batch)
 
 
 def _fast(

@@ -1,4 +1,4 @@
-"""Any module as a function of x: `torch.func.functional_call`, one model after another.
+"""Any module as a function of x: `torch.func.functional_call`, one model after another or several in one call.
 
 The module is copied once and put into evaluation mode, so that dropout is off and nothing of the caller's is touched.
 Whose statistics batch norm uses is decided where it is called: a `Norms` stands between the module and torch's
@@ -9,6 +9,7 @@ statistics, and running ones are never updated.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -104,13 +105,17 @@ def _of_model(moments: Tensor, s: int) -> Tensor:
     return moments[s if len(moments) > 1 else 0]
 
 
-class Functional:
-    """Any module at S points, one after another.
+#: Models share a call, by `torch.func.vmap`, from this many on: two gain nothing (1.1 and 1.0 times the loop's time).
+SHARING_MODELS = 3
+#: And up to so many operations of one model's forward pass. For the gradients of five models of a residual network of
+#: 30,000 parameters, vmap takes .54 times the loop's time at B = 8 (.5 million operations), .65 at 32 (2), .60 at 64
+#: (4), .80 at 128 (8) and .85 at 256 (15), where single rounds reach 1.05; for twenty models .32 to .46 up to B = 64.
+#: With norms .59 to .69, with two convolutions .45 to .83, by operations the same (``python -m benchmarks.vmap``).
+SHARED_OPERATIONS = 8_000_000
 
-    One call for all five seeds, by `torch.func.vmap`, took .63 times the loop's gradient for a
-    residual network of 30,000 parameters at B = 32, .62 with layer norms, .74 with two convolutions,
-    and .91 at B = 256 (`python -m benchmarks.vmap`). It is not used yet: dropout, hooks and batch
-    norm's counted calls know one model at a time, and the last digits would change.
+
+class Functional:
+    """Any module at S points: one after another, or several in one call by `torch.func.vmap`.
 
     Parameters
     ----------
@@ -118,6 +123,12 @@ class Functional:
         Copied; its parameters that require a gradient are x, all else is held as it is now.
     carried
         Whether batch norm uses the running statistics that the module carries, or each batch's own.
+
+    Attributes
+    ----------
+    work : float
+        Operations of one model on one sample, forward; infinite where the models cannot share a
+        call, as until `vmapped.work` has found out.
     """
 
     name = "functional"
@@ -129,6 +140,12 @@ class Functional:
         self.source = private_copy(network)
         self.module = held_as(self.source, device, dtype).eval()
         self.spare = [self.module]
+        self.work = math.inf
+
+    def sharing(self, models: int, batch: int) -> int:
+        """How many of the models are computed in one call, on ``batch`` samples each: all or one."""
+        pays = models >= SHARING_MODELS and self.work * batch <= SHARED_OPERATIONS
+        return models if pays else 1
 
     @contextmanager
     def borrowed(self):
@@ -154,7 +171,43 @@ class Functional:
         ``inputs`` is (B, ...), the same for all models, where ``shared``, else (S, B, ...).
         ``frozen`` holds (mean, variance) of each batch norm, (S, C) or (1, C) for all; ``observe``
         receives them. With ``dropout``, a generator a model, the network drops as in training.
+        These three, and what vmap refuses, are computed one model after another.
         """
+        if frozen is None and observe is None and not dropout:
+            batch = len(inputs) if shared else inputs.shape[1]
+            if self.sharing(len(points), batch) > 1:
+                own = inputs.expand(len(points), *inputs.shape) if shared else inputs
+                try:
+                    return self.in_one_call(points, own)
+                except Exception:  # if the samples are to blame, the line below says so
+                    found = self.one_by_one(points, inputs, shared=shared)
+                    self.work = math.inf
+                    return found
+        return self.one_by_one(
+            points, inputs, shared=shared, frozen=frozen, observe=observe, dropout=dropout
+        )
+
+    def in_one_call(self, points: Tensor, inputs: Tensor) -> Tensor:
+        """Outputs (S, K, B) from points (S, n) and inputs (S, B, ...), by `torch.func.vmap`."""
+
+        def one(at: dict[str, Tensor], batch: Tensor) -> Tensor:
+            with Norms(carried=self.carried):
+                return torch.func.functional_call(module, at, (batch,)).movedim(0, -1)
+
+        with self.borrowed() as module:
+            return torch.func.vmap(one)(self.layout.split(points), inputs)
+
+    def one_by_one(
+        self,
+        points: Tensor,
+        inputs: Tensor,
+        *,
+        shared: bool = True,
+        frozen: dict[str, Statistics] | None = None,
+        observe: dict[str, Statistics] | None = None,
+        dropout: Sequence[torch.Generator] = (),
+    ) -> Tensor:
+        """As `logits`, one model after another."""
         rows: list[Tensor] = []
         seen: list[dict[str, Statistics]] = []
         for s, point in enumerate(points):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from labsupport.engine import moments, second_derivative, threads
-from labsupport.engine.batches import chunks, summed_loss, together
-from labsupport.engine.choose import Engine
+from labsupport.engine.batches import chunks, summed_loss
+from labsupport.engine.choose import Engine, group
 from labsupport.engine.functional import Statistics
 from labsupport.engine.written_out import WrittenOut
 
@@ -98,7 +98,7 @@ class Sums:
         """``function`` of the rows of every group of models that share a pass, groups side by side where that pays."""
         (models, n), where = points.shape, points.device
         batch = min(self.chunk, len(self.labels))
-        size = together(self.network, n, where, models, batch)
+        size = group(self.engine, self.network, where, models, batch)
         groups = [slice(start, min(start + size, models)) for start in range(0, models, size)]
         with threads.measuring(n, where, points.dtype) as lanes:
             threads.side_by_side(function, groups, lanes if where.type == "cpu" else 1)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from labsupport import remedies
-from labsupport.engine import written_out
+from labsupport.engine import choose, written_out
 from labsupport.engine.functional import Functional
-from labsupport.objective import Objective, summed_loss, together
+from labsupport.objective import Objective, summed_loss
 from labsupport.recipe import Recipe
 from labsupport.training import precision
 from labsupport.training.storage import Points, Storage
@@ -102,7 +102,10 @@ class Gradients:
         """The models that are computed together, as many as is fastest."""
         if batch not in self.groups:
             models, f = self.points.storage.models, self.objective
-            size = 1 if self.dropout else together(f.network, f.n, f.device, models, batch)
+            low = self.format != torch.float32 and isinstance(f.engine, Functional)
+            size = 1  # vmap neither draws nor was held against the loop in another number format
+            if not self.dropout and not low:
+                size = choose.group(f.engine, f.network, f.device, models, batch)
             self.groups[batch] = [
                 slice(first, min(first + size, models)) for first in range(0, models, size)
             ]
