@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pandas as pd
 import pytest
 
 from labsupport import check
 from labsupport.experiments import reproduction, scorecards
+from tests.test_reproduce import made_up
 
 
 def claims(monkeypatch, rows):
@@ -116,17 +114,7 @@ def test_without_committed_rows_nothing_was_run(tmp_path):
 
 
 def test_committed_rows_of_the_papers_networks_become_gaps_and_ratios(tmp_path):
-    rng = np.random.default_rng(0)
-    rows = []
-    for seed in range(5):
-        for batch, accuracy, phi in (("SB", 98.0, 2.0), ("LB", 97.5, 40.0)):
-            about = {"network": "F1", "dataset": "mnist", "train_size": None, "batch": batch}
-            about |= {"recipe": "as in the paper", "seed": seed}
-            rows.append({**about, "test_accuracy": accuracy + 0.01 * rng.normal()})
-            box = {"epsilon": 1e-3, "subspace_dim": None, "estimator": "strong"}
-            rows.append({**about, **box, "sharpness": phi * (1 + 0.1 * rng.random())})
-            rows.append({**about, **box, "subspace_dim": 100, "sharpness": phi / 10})
-    (tmp_path / "reproduction.json").write_text(json.dumps({"provenance": {}, "rows": rows}))
+    made_up(tmp_path, gap=0.5, ratio=20.0)
     found = reproduction.reproduced(tmp_path)
     gap, ratio = found["gaps"].iloc[0], found["ratios"].iloc[0]
     assert len(found["gaps"]) == len(found["ratios"]) == 1 and gap.seeds == ratio.seeds == 5
