@@ -1,7 +1,7 @@
 # Two commands matter: `make book` and `make test`. `make help` lists them all; what each does stands in tools/commands.py,
 # and without make the same commands are `python -m tools book`, `python -m tools test` and so on.
 .DEFAULT_GOAL := help
-COMMANDS := book render test smoke serve outputs check lint claims links pdf bench gpu run-times forget clean address
+COMMANDS := book render test smoke serve outputs check lint claims links pdf slides figures bench gpu run-times forget clean address
 .PHONY: help environment python $(COMMANDS)
 
 # What a person gives reaches the tools in the environment, as it was typed: neither make nor a shell reads it again.

@@ -189,6 +189,27 @@ def pdf() -> int:
     return pdf.main()
 
 
+@command("one deck of slides for each chapter, in _build/slides; no chapter is run", "nb")
+def slides(nb: list[Path]) -> int:
+    from tools import decks
+
+    with alone("slides"):
+        return decks.main(nb or arguments.notebooks_named([]))
+
+
+@command(
+    "every figure as SVG and PNG in _build/figures: runs the chapters (NB=book/02-*.ipynb)",
+    "nb",
+    "jobs",
+    "scale",
+)
+def figures(nb: list[Path], jobs: int, scale: str) -> int:
+    from tools import figures
+
+    with alone("figures"):
+        return figures.main(nb or arguments.notebooks_named([]), jobs, scale)
+
+
 @command("measure how fast this machine trains, print one table and fill book/speed.md")
 def bench() -> int:
     return running.call([PYTHON, "-m", "benchmarks"], cwd=ROOT)

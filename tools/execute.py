@@ -50,6 +50,7 @@ class Run:
     """What is to be run, what came of it, and whether to go on."""
 
     paths: list[Path]
+    kernel: tuple[str, ...] = ()  # further words to the kernel, such as the format of figures
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -58,10 +59,16 @@ class Run:
         return [outcome.failure for outcome in self.outcomes if outcome.failure]
 
 
-def run(path: Path, workers: int = 0, stopped: threading.Event | None = None) -> Outcome:
+def run(
+    path: Path,
+    workers: int = 0,
+    stopped: threading.Event | None = None,
+    kernel: Sequence[str] = (),
+) -> Outcome:
     """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed.
 
-    ``workers`` sets how many processes it may train in. Raises OSError if it cannot be written.
+    ``workers`` sets how many processes it may train in, ``kernel`` has further words to its kernel.
+    Raises OSError if it cannot be written.
     """
     notebook = notebooks.read(path)
     notebook.metadata.pop("widgets", None)  # the state of widgets that an earlier run showed
@@ -71,7 +78,8 @@ def run(path: Path, workers: int = 0, stopped: threading.Event | None = None) ->
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # the kernel's own remarks are not the chapter's
+        # the kernel's own remarks are not the chapter's
+        extra_arguments=["--log-level=ERROR", *kernel],
     )
     environ = {**os.environ, **({"LABSUPPORT_WORKERS": str(workers)} if workers else {})}
     start = time.perf_counter()
@@ -143,7 +151,7 @@ def _run_batch(this: Run, paths: list[Path], jobs: int, workers: int) -> None:
             except queue.Empty:
                 return
             try:
-                done.put(run(path, workers, this.stopped))
+                done.put(run(path, workers, this.stopped, this.kernel))
             except BaseException as error:  # told by the main thread, in its own words
                 done.put(error)
 
@@ -214,6 +222,7 @@ def run_these(
     scale: str | None,
     cold: bool = False,
     times: Path | None = None,
+    kernel: Sequence[str] = (),
 ) -> int:
     """Run notebooks where they are, report, and return the exit code. Call it inside `running.stoppable`."""
     arguments.whole_path("LABSUPPORT_STORE")
@@ -225,7 +234,7 @@ def run_these(
         os.environ["LABSUPPORT_WORKERS"] = os.environ["OMP_NUM_THREADS"] = "1"
     isolation.isolate(BUILD / "settings", ROOT)
 
-    this = Run([Path(path).resolve() for path in paths])
+    this = Run([Path(path).resolve() for path in paths], tuple(kernel))
     with tempfile.TemporaryDirectory(prefix="run-store-", ignore_cleanup_errors=True) as store:
         if cold:
             os.environ["LABSUPPORT_STORE"] = store

@@ -55,16 +55,17 @@ class Package:
         return f"{registry()}{self.name}/-/{self.archive}"
 
 
-def _pinned(in_book: bool) -> tuple[Package, ...]:
+def _pinned(use: str) -> tuple[Package, ...]:
     lock = json.loads(LOCK.read_text(encoding="utf-8"))
-    chosen = {name: entry for name, entry in lock.items() if entry["in_book"] == in_book}
+    chosen = {name: entry for name, entry in lock.items() if entry["for"] == use}
     return tuple(
         Package(n, e["version"], e["sha512"], tuple(e["files"])) for n, e in chosen.items()
     )
 
 
-BOOK = _pinned(in_book=True)
-(AXE,) = _pinned(in_book=False)
+BOOK = _pinned("book")
+(REVEAL,) = _pinned("slides")
+(AXE,) = _pinned("tests")
 
 
 class Unavailable(Refused):
@@ -195,7 +196,7 @@ def main(argv: list[str] | None = None) -> int:
     choice.add_argument("--hashes", action="store_true")
     given = parser.parse_args(argv)
     if given.hashes:
-        for package in (*BOOK, AXE):
+        for package in (*BOOK, REVEAL, AXE):
             answer = requests.get(package.address, timeout=SECONDS)
             answer.raise_for_status()
             print(package.name, package.version, digest(answer.content))
