@@ -10,7 +10,18 @@ import torch
 import torch.nn.functional as F
 
 import benchmarks.__main__
-from benchmarks import floors, growth, limits, page, plain, residual, table, vmap, with_jax
+from benchmarks import (
+    floors,
+    growth,
+    limits,
+    measures,
+    page,
+    plain,
+    residual,
+    table,
+    vmap,
+    with_jax,
+)
 from benchmarks.pairs import compare
 from labsupport import curvature, data, networks, provenance, training
 from labsupport.objective import Objective
@@ -99,7 +110,9 @@ def test_the_outside_eigenvalue_is_ours(signals):
 def test_a_search_that_is_faster_but_worse_fails_its_row(signals, monkeypatch):
     monkeypatch.setattr(table.data, "load", lambda name, train_size=None: signals)
     table._sharpness("F0", "mnist1d", None, module=True).quality()
-    monkeypatch.setattr(table, "sharpness", lambda f, x, **settings: sharpness(f, x, epsilon=1e-6))
+    monkeypatch.setattr(
+        measures, "sharpness", lambda f, x, **settings: sharpness(f, x, epsilon=1e-6)
+    )
     with pytest.raises(AssertionError, match="was found"):
         table._sharpness("F0", "mnist1d", None, module=True).quality()
 

@@ -12,14 +12,14 @@ import copy
 import math
 from collections.abc import Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from labsupport.engine.layout import Layout, trained
+from labsupport.engine.copies import held_as, private_copy
+from labsupport.engine.layout import Layout
 
 #: Statistics of one batch norm for S models: mean (S, C) and biased variance (S, C).
 Statistics = tuple[Tensor, Tensor]
@@ -235,53 +235,6 @@ class Functional:
         other.module = held_as(self.source, device, dtype).eval()
         other.spare = [other.module]
         return other
-
-
-def private_copy(network: nn.Module) -> nn.Module:
-    """The module without the numbers that x replaces: a change of either never reaches the other.
-
-    Where a parameter of x stood, one nan stands, expanded to its shape: what reads it past x comes out as nan.
-
-    Raises
-    ------
-    TypeError
-        Something in the module cannot be copied, or calls the module from outside.
-    """
-    memo: dict[int, Any] = {
-        id(p): nn.Parameter(p.new_full((), torch.nan).expand(p.shape)) for _, p in trained(network)
-    }
-    for module in network.modules():
-        for value in vars(module).values():  # weight_norm and prune leave their last product there
-            if isinstance(value, Tensor) and value.grad_fn is not None:
-                memo[id(value)] = value.detach().clone()
-    try:
-        made = copy.deepcopy(network, memo)
-    except Exception as error:
-        raise TypeError(
-            f"The network ({type(network).__name__}) cannot be copied: {error}. "
-            "Keep locks, files and generators out of the module."
-        ) from error
-    return made
-
-
-def held_as(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """A private copy whose held tensors (frozen parameters, buffers, plain attributes) lie there, in that precision."""
-    made = private_copy(network)
-
-    def moved(value):
-        if isinstance(value, nn.Parameter) and value.requires_grad:
-            return value  # x takes its place
-        found = value.detach().to(device, dtype if value.is_floating_point() else value.dtype)
-        return (
-            nn.Parameter(found, requires_grad=False) if isinstance(value, nn.Parameter) else found
-        )
-
-    for module in made.modules():
-        for group in (module._parameters, module._buffers, vars(module)):
-            for name, value in list(group.items()):
-                if isinstance(value, Tensor):
-                    group[name] = moved(value)
-    return made
 
 
 @contextmanager
