@@ -442,3 +442,9 @@ def test_a_progress_bar_of_a_notebook_names_no_other_result(monkeypatch):
         monkeypatch.setattr(loop, "tqdm", bar)
         names.add(code.running(sweep.trained.fresh))
     assert len(names) == 1
+
+
+def test_a_compiled_method_is_named_by_its_class_and_its_own_name():
+    given = (torch.Tensor.matmul, torch.Tensor.mm, torch.Tensor.__len__, dict.__len__, str.join)
+    names = {cache.fingerprint(method) for method in given}
+    assert len(names) == len(given) and cache.fingerprint(torch.Tensor.mm) in names

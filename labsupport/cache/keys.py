@@ -91,6 +91,9 @@ def _object(value, inner: Callable[[object], str]) -> str:
         return _join("partial", inner(value.func), inner(value.args), inner(value.keywords))
     if isinstance(value, types.MethodType):
         return _join("method", inner(value.__self__), inner(value.__func__))
+    if isinstance(value, types.MethodDescriptorType | types.WrapperDescriptorType):
+        # a compiled class's method, such as Tensor.matmul
+        return _join("method", inner(value.__objclass__), value.__name__)
     if callable(value) and (
         isinstance(value, type | types.BuiltinFunctionType)
         or hasattr(value, "__code__")
