@@ -70,7 +70,7 @@ QUESTIONS = (
         ("3.5",),
         (),
         ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
-        ("Li 2018: pictures of two surfaces can be compared only after normalizing",),
+        ("Li 2018: filter normalization helps to compare pictures of two surfaces",),
     ),
     Question(
         "Can the gap be removed, at the stop and rate of chapter 2?",
@@ -95,7 +95,7 @@ QUESTIONS = (
         (6, 8),
         (
             "Hoffer 2017, Goyal 2017: a higher rate, ghost batch norm, more updates, warm-up",
-            "Geiping 2022: explicit regularization can replace the noise of small batches",
+            "Geiping 2022: on CIFAR-10 explicit regularization can replace the implicit one of SGD",
         ),
         ("Kaur 2022: benefits of larger rates sometimes vanish at larger batch sizes",),
     ),
@@ -105,11 +105,12 @@ QUESTIONS = (
         ("2.5", "8.2", "9.1"),
         (9,),
         (
-            "Foret 2021: SAM, which seeks neighborhoods of low loss, improves generalization on many benchmarks",
+            "Foret 2021: SAM, which seeks neighborhoods of low loss, "
+            "improves generalization on a variety of benchmarks",
             "Wen 2023: for some two-layer ReLU networks flatness provably implies generalization",
         ),
         (
-            "Andriushchenko 2023: sharpness does not correlate well with generalization",
+            "Andriushchenko 2023: adaptive sharpness does not correlate well with generalization",
             "Kaur 2022: the largest eigenvalue can be changed without affecting generalization",
             "Wen 2023: there are flattest models that do not generalize",
         ),

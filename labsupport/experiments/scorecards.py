@@ -95,8 +95,9 @@ def verdict(rows: pd.DataFrame, contra: tuple[str, ...] = ()) -> dict:
     """The verdict of one question from its rows of `scorecard` and what the literature says against a yes.
 
     Yes or no if no claim points the other way; "mostly" if at least twice as many point one way as the other; else
-    undecided. Confidence is high; it loses a step if any claim points the other way, one if half or more of the claims
-    of its own side are exploratory, one if any is open, and one if the literature speaks against.
+    undecided. Four doubts count: a claim points the other way; half or more of the claims of its own side are
+    exploratory; one is open; the literature speaks against. Confidence is high without a doubt, moderate with one or
+    two, low with three or four.
 
     Returns {"verdict", "confidence", "for", "against", "open", "because"}.
     """
