@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import torch
 
-from labsupport import provenance, settings
+from labsupport import experiments, provenance, settings
 from labsupport.errors import TrainingDiverged, UnknownName
 from labsupport.experiments import rates
 from labsupport.experiments.tuned import record_tuned, tuned_gaps
@@ -193,3 +194,54 @@ def test_a_gap_and_a_ratio_are_those_of_the_seeds():
     assert found.ratio == pytest.approx((2 * 4 * 8) ** (1 / 3))
     assert found.ratio_low == pytest.approx(4 * math.exp(-half * math.log(2)))
     assert math.isnan(found["ratio_5e-4"])
+
+
+# -- the committed result --------------------------------------------------------------------------------------------
+
+
+def test_the_committed_rates_are_those_that_the_committed_sweep_chooses():
+    about = experiments.tuned_provenance()
+    chosen = {
+        ", ".join(key): {"learning_rate": rate, "inside": inside}
+        for key, (rate, inside) in rates.chosen_rates(experiments.tuned_rates()).items()
+    }
+    assert about["rates"] == chosen
+    rows = experiments.tuned()
+    for key, found in about["rates"].items():
+        optimizer, batch, ends = key.split(", ")
+        of_arm = rows.query(
+            "optimizer == @optimizer and batch == @batch and ends == @ends and protocol == 'tuned'"
+        )
+        assert of_arm.learning_rate.unique().tolist() == [found["learning_rate"]]
+
+
+def test_the_committed_arms_are_complete_and_each_says_its_recipe():
+    rows, about = experiments.tuned(), experiments.tuned_provenance()
+    arms = rows.groupby(["optimizer", "protocol", "batch", "ends"]).seed.apply(list)
+    assert all(seeds == list(range(about["seeds"])) for seeds in arms)
+    assert {key[:2] for key in arms.index} == {
+        (optimizer, protocol)
+        for optimizer in about["optimizers"]
+        for protocol in ("shared rate", "tuned")
+    }
+    assert set(rows[rows.batch == "LB"].ends) == {*about["ends"], "equal loss"}
+    assert set(about["recipes"]) == set(rows.recipe)
+    assert np.isfinite(rows.select_dtypes("number").to_numpy(dtype=float)).all()
+    assert about["scale"] == "laptop" and about["commit"] != "unknown"
+    for name, rate in rows.groupby("recipe").learning_rate.first().items():
+        assert f"learning_rate={rate}" in about["recipes"][name]
+
+
+def test_the_gaps_of_the_committed_arms_are_recomputed_from_their_rows():
+    rows, found = experiments.tuned(), experiments.tuned_gaps()
+    assert len(found) == rows[rows.batch == "LB"].recipe.nunique()
+    for one in found.itertuples():
+        arm = rows.query("optimizer == @one.optimizer and protocol == @one.protocol")
+        large = arm[(arm.batch == "LB") & (arm.ends == one.ends)].sort_values("seed")
+        beside = "equal loss" if one.ends == "equal loss" else "own stop"
+        small = arm[(arm.batch == "SB") & (arm.ends == beside)].sort_values("seed")
+        gap = small.test_accuracy.to_numpy() - large.test_accuracy.to_numpy()
+        known = scipy.stats.ttest_1samp(gap, 0).confidence_interval(0.95)
+        assert (one.gap, one.gap_low, one.gap_high) == pytest.approx((gap.mean(), *known))
+        times = large.sharpness.to_numpy() / small.sharpness.to_numpy()
+        assert one.ratio == pytest.approx(scipy.stats.gmean(times))

@@ -35,6 +35,13 @@ from labsupport.experiments.recipes import (
 from labsupport.experiments.reproduction import reproduced
 from labsupport.experiments.scorecards import Cards, scorecard, verdicts
 from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
+from labsupport.experiments.tuned import (
+    record_tuned,
+    tuned,
+    tuned_gaps,
+    tuned_provenance,
+    tuned_rates,
+)
 
 __all__ = [
     "Cards",
@@ -65,11 +72,16 @@ __all__ = [
     "record_long_history",
     "record_negative_control",
     "record_real_images",
+    "record_tuned",
     "reproduced",
     "scorecard",
     "sharpness_of",
     "sharpness_table",
     "sweep_recipe",
     "sweep_runs",
+    "tuned",
+    "tuned_gaps",
+    "tuned_provenance",
+    "tuned_rates",
     "verdicts",
 ]

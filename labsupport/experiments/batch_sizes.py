@@ -106,7 +106,8 @@ def control_provenance() -> dict:
 def record_negative_control(s: Settings, folder: Path = provenance.FOLDER) -> Path:
     """Measure the negative control here and write it with its provenance, for the commit; for maintainers.
 
-        python -c "from labsupport import experiments, settings; experiments.record_negative_control(settings.current())"
+        from labsupport import experiments, settings
+        experiments.record_negative_control(settings.current())
 
     Raises DataUnavailable without MNIST.
     """
