@@ -26,6 +26,7 @@ class Visit:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme="light"
         )
+        self.context.set_default_timeout(90_000)  # the other core may be training
         self.origin = re.match(r"file://|https?://[^/]+", address).group()
         self.context.route(re.compile("^(?!file:|data:|blob:)"), self._guard)
         self.page = self.context.new_page()
