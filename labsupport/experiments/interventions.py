@@ -44,7 +44,7 @@ def train_elsewhere(
     """
     f = problem.objective()
     x = training.start(problem.network, seeds).to(f.device)
-    gradient = remedies.sharpness_aware(Stepper(f, recipe, x, seeds).plain_gradient, rho)
+    gradient = remedies.sharpness_aware(Stepper(f, recipe, x, seeds).gradients.anywhere, rho)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     parts = chunks(len(f.labels), recipe.batch_size)
     adam = torch.optim.Adam([x], recipe.learning_rate)
