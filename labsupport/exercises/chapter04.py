@@ -1,4 +1,4 @@
-"""Chapter 4's exercises: a quadratic, an estimator of one's own, the length of a step, a box that turns a verdict."""
+"""Chapter 4's exercises: slope and curvature, one's own estimator, a step's length, a box that turns a verdict."""
 
 from __future__ import annotations
 
@@ -62,12 +62,14 @@ def test_turned(epsilon, f, x_SB, x_LB) -> str | None:
 
 ANSWERS = {
     "4.1": Answer(
-        4,
+        8 / 3,
+        tolerance=0.01,
         mistakes={
-            "That is what slope alone gives; at a minimizer the slope is 0 and curvature is left.": 2,
-            "Curvature enters with the square of the step, not with its cube.": 8,
-            "That is the smaller box over the larger one; the question asks the other way round.": 0.25,
-            "The denominator 1 + f(x) is 1 in both boxes; only the rise changes.": 1,
+            "That leaves out the slope: its half of the rise only doubles.": 4,
+            "That leaves out the curvature: its half of the rise grows fourfold.": 2,
+            "That averages 2 and 4; halve the box, add up the two rises, and then divide.": 3,
+            "That is the smaller box over the larger one; the question asks the other way round.": 3
+            / 8,
         },
     ),
     "4.2": Answer(test=test_search),

@@ -6,15 +6,22 @@ import numpy as np
 import torch
 
 from labsupport.engine.functions import adapt
-from labsupport.exercises import Answer
+from labsupport.exercises import Answer, same
+
+VERDICT = "The measure is right. Now use it at the ends of SB and LB: from whose sharpness does it take more?"
 
 
-def check_bend(bend) -> str | None:
-    """What is wrong with a measure without the slope, or None: a plane has 0, a parabola 2 percent."""
+def check_bend(answer) -> str | None:
+    """What is wrong with (a measure without the slope, "larger" or "smaller"), or None: a plane has 0, a parabola 2
+    percent, and LB's end, whose sharpness is nearly all bend, then differs more from SB's, of which half is slope.
+    """
+    if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[0]):
+        return 'Give the function and the verdict: answer = (bend, "larger") or (bend, "smaller").'
+    bend, verdict = answer
     plane = float(bend(adapt(lambda x: 3 * x[0] - x[1]), torch.tensor([1.0, 2.0]), 0.01))
     bowl = float(bend(adapt(lambda x: x[0] ** 2), torch.tensor([1.0]), 0.1))
     if abs(plane) < 1e-2 and abs(bowl - 2.0) < 1e-2:
-        return None
+        return None if same(verdict, "larger", 0) else VERDICT
     if abs(bowl - 22.0) < 1e-1:
         return "That is the whole sharpness: subtract the slope part."
     if abs(bowl + 2.0) < 1e-2:
@@ -99,7 +106,9 @@ ANSWERS = {
             "That is where the two are equally sharp: the ratio is 1 there.": lambda ratio: parting(
                 ratio, 1.0
             ),
-            "That is where LB is three times as sharp.": lambda ratio: parting(ratio, 3.0),
+            "That is where LB is twice as sharp in the larger box, 1e-3.": lambda ratio: parting(
+                lambda loss: ratio(loss, 1e-3)
+            ),
         },
     ),
     "5.4": Answer(test=check_average_rise),

@@ -39,7 +39,7 @@ answer = search
 """
 
 WRONG = {
-    "4.1": {"answer = 3.0": "Your answer is"},
+    "4.1": {"answer = 2.5": "Your answer is"},
     "4.2": {
         "answer = 12.5": "the function itself",
         _SEARCH.format(body="return torch.zeros_like(x)"): "It finds 0 percent",

@@ -16,8 +16,11 @@ def slope_part(f, x, epsilon):
 
 
 def at_loss(table, losses):
-    """At every loss, how sharp each of the two is: LB as 1 / loss, SB as a half."""
-    return pd.DataFrame([[(0.5 / loss if table == "LB" else 0.5) for loss in losses]])
+    """At every loss, how sharp each of the two is: SB a half, LB as 1 / loss and more in a larger box."""
+    batch, epsilon = table
+    return pd.DataFrame(
+        [[(0.5 / loss * (epsilon / 5e-4) ** 0.5 if batch == "LB" else 0.5) for loss in losses]]
+    )
 
 
 def names() -> dict:
@@ -27,11 +30,11 @@ def names() -> dict:
         "sharpness": sharpness,
         "slope_part": slope_part,
         "at_loss": at_loss,
-        "select": lambda batch, epsilon: batch,
+        "select": lambda batch, epsilon: (batch, epsilon),
     }
 
 
-_BEND = "answer = lambda f, x, epsilon: {}"
+_BEND = "answer = (lambda f, x, epsilon: {}, 'larger')"
 _SHARP, _SLOPE = "sharpness.sharpness(f, x, epsilon=epsilon).value", "slope_part(f, x, epsilon)"
 _RISE = """
 def average_rise(f, x, epsilon, samples, seed=0):
@@ -45,7 +48,9 @@ _UNIFORM, _MEAN = "2 * torch.rand(x.shape, generator=g) - 1", "torch.stack(rises
 
 WRONG = {
     "5.2": {
-        "answer = bend": "subtract the slope part",
+        "answer = bend": "the function and the verdict",
+        'answer = (bend, "larger")': "subtract the slope part",
+        _BEND.format(f"{_SHARP} - {_SLOPE}").replace("larger", "smaller"): "from whose sharpness",
         _BEND.format(f"{_SLOPE} - {_SHARP}"): "The sign",
         _BEND.format(f"{_SHARP} / {_SLOPE}"): "ratio",
         _BEND.format(f"{_SHARP} - 2 * {_SLOPE}"): "On a plane",
