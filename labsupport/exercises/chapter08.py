@@ -8,6 +8,12 @@ import torch
 from labsupport import paper, training
 from labsupport.exercises import Answer
 from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+
+#: How far a weight is at most from where the batch found it, before the third of its steps of Adam at rate 0.001.
+MOVED = 2 * 0.001
+#: The fields of a recipe that the chapter's raised rates change, or that only say how long it trains.
+RAISED = {"learning_rate", "warmup_steps", "steps", "epochs", "stop_loss", "precision"}
 
 
 def _divided(epsilon: float) -> np.ndarray:
@@ -21,6 +27,11 @@ def _divided(epsilon: float) -> np.ndarray:
 
 def _geometric(factors: np.ndarray) -> float:
     return float(np.exp(np.log(factors).mean()))
+
+
+def _balanced(gradient) -> float:
+    """The lambda at which the pull on a weight is as large as the mean absolute entry of the gradient."""
+    return float(gradient.abs().mean()) / MOVED
 
 
 def _grouped(gradient, x, rows, size: int, joined: bool):
@@ -61,6 +72,10 @@ def _half_the_updates(recipe) -> str | None:
         return f"Its batches have {recipe.batch_size} samples; 400 or more are wanted."
     if recipe.growth or recipe.augment or recipe.inner_steps > 1:
         return "One batch size from first to last, no augmentation, one step a batch."
+    plain = Recipe(400, steps=250)
+    changed = {name for name in vars(recipe) if getattr(recipe, name) != getattr(plain, name)}
+    if not changed - RAISED:
+        return "That is the chapter's raised rate alone: change something besides rate and warm-up."
     run = training.train(Problem("F0", "mnist1d"), recipe, 2, progress=False)
     reached, updates = run.final.test_accuracy.mean(), run.final.steps.max()
     if updates > 250:
@@ -85,20 +100,29 @@ ANSWERS = {
         },
     ),
     "8.2": Answer(
-        right=lambda gradient, pull: float(gradient.abs().mean()) / pull,
+        right=_balanced,
         tolerance=0.05,
         mistakes={
-            "That is the pull over the gradient; the question is how many times larger the gradient is.": (
-                lambda gradient, pull: pull / float(gradient.abs().mean())
+            "That is the pull over the gradient; lambda times the way must equal the gradient.": (
+                lambda gradient: 1 / _balanced(gradient)
             ),
             "That takes the gradient's length; the pull is that of one weight, so take the mean entry.": (
-                lambda gradient, pull: float(gradient.norm()) / pull
+                lambda gradient: float(gradient.norm()) / MOVED
             ),
-            "That is the pull after one step. Before the third step a weight has moved twice.": (
-                lambda gradient, pull: 2 * float(gradient.abs().mean()) / pull
+            "That is after one step. Before the third step a weight has moved twice.": (
+                lambda gradient: 2 * _balanced(gradient)
+            ),
+            "That is after three steps. The pull before the third step has seen two.": (
+                lambda gradient: 2 / 3 * _balanced(gradient)
+            ),
+            "That is how many times the pull of the paper's lambda is too small: multiply by that lambda.": (
+                lambda gradient: 1000 * _balanced(gradient)
+            ),
+            "That is the mean entry of the gradient. How far has the weight moved that is pulled back?": (
+                lambda gradient: float(gradient.abs().mean())
             ),
             "The mean of the entries with their signs is nearly zero; take their sizes first.": (
-                lambda gradient, pull: float(gradient.mean()) / pull
+                lambda gradient: float(gradient.mean()) / MOVED
             ),
         },
     ),

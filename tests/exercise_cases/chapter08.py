@@ -42,6 +42,7 @@ WRONG = {
     "8.4": {
         "answer = Recipe(32, steps=250, learning_rate=1e-3)": "400 or more are wanted",
         "answer = Recipe(400, steps=250, augment='signals')": "no augmentation",
-        "answer = Recipe(400, steps=260, learning_rate=0.0125)": "250 are allowed",
+        "answer = Recipe(400, steps=260, learning_rate=0.0125, ghost_batch=200)": "250 are allowed",
+        "answer = Recipe(400, steps=250, learning_rate=0.0125, warmup_steps=50)": "raised rate alone",
     },
 }
