@@ -214,7 +214,7 @@ def test_six_processes_on_one_store_one_killed_and_one_stopped_give_one_result(
 
     def work(pipe):
         warnings.simplefilter("ignore")
-        os.write(pipe, repr(slow(str(tmp_path), 0.5).tolist()).encode())
+        os.write(pipe, repr(slow(str(tmp_path), 3.0).tolist()).encode())
 
     from contextlib import ExitStack
 
