@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
 import os
 
 import pytest
@@ -20,6 +21,14 @@ from torch.nn.utils import parametrizations, prune
 
 from labsupport.objective import Objective, flatten, unflatten
 
+#: The same networks in each run, however long one takes.
+drawn_alike = functools.partial(
+    settings,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 EXAMPLES = {"many": 300}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 40)
 CLASSES, SAMPLES, LENGTH = 4, 12, 12
 #: What happened to networks with each feature: how many were equal to torch, how many refused.
@@ -284,13 +293,7 @@ def close(found, wanted, tolerance=1e-9):
     assert near(found, wanted, tolerance), f"{found} is not {wanted}"
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@drawn_alike(max_examples=EXAMPLES)
 @given(networks())
 def test_a_random_network_is_torchs(drawn):
     features, network, inputs, labels, statistics = drawn

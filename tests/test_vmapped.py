@@ -7,8 +7,16 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, given, settings
-from test_any_network import CLASSES, FEATURES, LENGTH, SAMPLES, Residual, networks
+from hypothesis import given
+from test_any_network import (
+    CLASSES,
+    FEATURES,
+    LENGTH,
+    SAMPLES,
+    Residual,
+    drawn_alike,
+    networks,
+)
 from torch import nn
 
 from labsupport.engine import functional
@@ -66,13 +74,7 @@ def held_against_the_loop(network, inputs, labels, statistics="batch"):
     return f
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@drawn_alike(max_examples=25)
 @given(networks())
 def test_five_models_of_a_random_network_have_the_loops_numbers(drawn):
     _, network, inputs, labels, statistics = drawn

@@ -8,7 +8,6 @@ One SVG without scripts. Whoever asks for less motion sees it stand still at the
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pandas as pd
 
 from labsupport import provenance
 from tools.files import ROOT
+from tools.svg import INK, card, command, text
 
 NAME = "walk"
 TARGET = ROOT / "book" / "_static" / "walk.svg"
@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 480, 400  # narrow, so that its words can be read on a phone
 SHOWN = 640  # pixels, where there is room
 LEFT, RIGHT, TOP, BOTTOM = 72, 16, 112, 58  # of the plot's frame
 ALPHAS, LOSSES = (-0.5, 1.5), (1e-3, 30.0)
-SB, LB, GREY, INK = "#0b6fa4", "#b3541e", "#8a8a8a", "#222222"
+SB, LB, GREY = "#0b6fa4", "#b3541e", "#8a8a8a"
 SECONDS, REST = 14, 3.0  # one round; a rest at either end counts as so many steps
 ALT = (
     "A moving picture. Five grey curves of the training loss, on a log scale, along the straight line from a "
@@ -76,14 +76,6 @@ def times(walk: pd.DataFrame) -> list[float]:
         reached.append(clock)
         clock += 1 + REST * (alpha in (0.0, 1.0))
     return [100 * time / clock for time in reached]
-
-
-def text(x: float, y: float, words: str, **more) -> str:
-    style = {"font-size": 15, "fill": INK} | {
-        key.replace("_", "-"): value for key, value in more.items()
-    }
-    said = " ".join(f'{key}="{value}"' for key, value in style.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}" {said}>{words}</text>'
 
 
 def frame() -> Iterator[str]:
@@ -170,25 +162,12 @@ def draw(line: pd.DataFrame) -> str:
     """The picture, as SVG."""
     walk = stops(line)
     parts = [*frame(), *curves(line), *readings(walk), f'<circle class="dot" r="8" fill="{INK}"/>']
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SHOWN}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        'font-family="Helvetica, Arial, sans-serif">\n'
-        f"<title>{ALT}</title>\n<style>\n" + "\n".join(motion(walk)) + "\n</style>\n"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
-    )
+    style = "<style>\n" + "\n".join(motion(walk)) + "\n</style>"
+    return card(WIDTH, HEIGHT, ALT, [style], parts, width=SHOWN)
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--measure", action="store_true", help="measure the line first")
-    if parser.parse_args(argv).measure:
-        measure()
-    line, _ = provenance.read(NAME)
-    TARGET.write_text(draw(line), encoding="utf-8")
-    print(f"Wrote {TARGET.relative_to(ROOT)}, {TARGET.stat().st_size / 1000:.0f} KB.")
-    return 0
+    return command(__doc__, NAME, TARGET, measure, draw, argv)
 
 
 if __name__ == "__main__":

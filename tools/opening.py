@@ -9,7 +9,6 @@ script needs to move its box; without one it stands still. `book/_ext/offline_pa
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -20,7 +19,7 @@ import pandas as pd
 
 from labsupport import provenance
 from tools.files import ROOT
-from tools.moving import text
+from tools.svg import card, command, text
 
 NAME = "opening"
 TARGET = ROOT / "book" / "_static" / "opening.svg"
@@ -36,7 +35,7 @@ COLORS = {
     "SB": "#0072b2",
     "LB": "#c44e00",
 }  # the book's two, LB a little darker: it is read as text too
-INK, PALE = "#222222", "#dddddd"
+PALE = "#dddddd"
 #: {name: what a reader is told}. The two networks compute the same in all of them.
 VIEWS = {
     "trained": "as they were trained",
@@ -205,26 +204,16 @@ def draw(table: pd.DataFrame) -> str:
     """The picture, as SVG."""
     views = "".join(f'[data-view="{v}"] .{v}{{display:inline}}' for v in VIEWS)
     parts = [*frame(), *curves(table), *marks(table)]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'class="opening" data-view="trained" font-family="Helvetica, Arial, sans-serif">\n'
-        f"<title>{ALT}</title>\n<style>.opening .view{{display:none}}{views}</style>\n"
-        f"<metadata>{json.dumps(frames(table), separators=(',', ':'))}</metadata>\n"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
-    )
+    head = [
+        f"<style>.opening .view{{display:none}}{views}</style>",
+        f"<metadata>{json.dumps(frames(table), separators=(',', ':'))}</metadata>",
+    ]
+    whole = {"class": "opening", "data_view": "trained"}
+    return card(WIDTH, HEIGHT, ALT, head, parts, **whole)
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--measure", action="store_true", help="measure first")
-    if parser.parse_args(argv).measure:
-        measure()
-    table, _ = provenance.read(NAME)
-    TARGET.write_text(draw(table), encoding="utf-8")
-    print(f"Wrote {TARGET.relative_to(ROOT)}, {TARGET.stat().st_size / 1000:.0f} KB.")
-    return 0
+    return command(__doc__, NAME, TARGET, measure, draw, argv)
 
 
 if __name__ == "__main__":

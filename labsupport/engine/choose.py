@@ -90,10 +90,7 @@ def _fast(
 
 def _agree(fast: Engine, slow: Functional, x: Tensor, inputs: Tensor) -> bool:
     """Whether the two give the same logits in float64, at x and beside it."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device)
-    points = torch.stack([x.double(), x.double() + 0.05 * noise])
-    inputs = inputs.double() if inputs.is_floating_point() else inputs
+    points, inputs = probe.in_float64(x, inputs)
     with torch.no_grad():
         wanted = slow.to(x.device, torch.float64).logits(points, inputs)
         try:

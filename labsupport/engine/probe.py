@@ -254,3 +254,11 @@ def _refuse_unless_mean(loss: Callable, out: Tensor, labels: Tensor) -> None:
             f"loss is no mean over samples: {len(labels)} samples together give {float(whole.detach()):.5g}, one by "
             f"one on average {float(parts.mean()):.5g}. Use reduction='mean', without weights a class."
         )
+
+
+def in_float64(x: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Where two ways to compute a network are compared: x (n,) and a point beside it, (2, n), and the samples."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device)
+    points = torch.stack([x.double(), x.double() + 0.05 * noise])
+    return points, inputs.double() if inputs.is_floating_point() else inputs

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from labsupport.engine import probe
 from labsupport.engine.functional import SHARED_OPERATIONS, Functional
 
 #: How far vmap's float64 numbers may lie from the loop's, as a part of the largest: another order of sums moves these.
@@ -60,10 +61,7 @@ class Products(TorchFunctionMode):
 def _agree(network: Functional, x: Tensor, inputs: Tensor) -> bool:
     """Whether vmap and the loop give the same outputs and gradients in float64, at x and beside it."""
     exact, loop = (network.to(x.device, torch.float64) for _ in range(2))
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    points = torch.stack([x.double(), x.double() + 0.05 * noise])
-    inputs = inputs.double() if inputs.is_floating_point() else inputs
+    points, inputs = probe.in_float64(x, inputs)
     own = torch.stack([inputs, inputs.flip(0)])  # each model has samples of its own
     before = _held(exact.module)
     try:

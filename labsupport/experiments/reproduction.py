@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from labsupport.reproduce import committed, compare
+from labsupport.reproduce import committed
 
 
 def reproduced(folder: Path = committed.FOLDER) -> dict[str, pd.DataFrame]:
@@ -14,9 +14,7 @@ def reproduced(folder: Path = committed.FOLDER) -> dict[str, pd.DataFrame]:
 
     Tables without a row where nothing has been committed.
     """
-    if not (folder / "rows").is_dir():
-        return {"gaps": pd.DataFrame(), "ratios": pd.DataFrame()}
-    found = compare.tables(folder)
+    found = committed.comparison(folder)
     ratios = found["ratios"]
     if len(ratios):
         full = ratios.subspace_dim.isna() & (ratios.epsilon == 1e-3)

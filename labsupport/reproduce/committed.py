@@ -24,32 +24,11 @@ def tables() -> dict[str, pd.DataFrame]:
     return Ledger(FOLDER, writable=False).tables()
 
 
-def comparison() -> dict[str, pd.DataFrame]:
-    """{gaps, ratios} of the committed rows beside the paper's, as `compare.tables`."""
-    return compare.tables(FOLDER)
-
-
-def origins() -> pd.DataFrame:
-    """One row for each way in which rows came about: network, dataset, commit, machine, torch, edition, rows, hours."""
-    found = []
-    for body in Ledger(FOLDER, writable=False).bodies():
-        row, where = body["rows"][0], body["provenance"]
-        found.append(
-            {
-                "network": row["network"],
-                "dataset": row["dataset"],
-                **{key: where[key] for key in ("commit", "machine", "device", "torch", "edition")},
-                "hours": sum(one.get("seconds", 0.0) for one in body["rows"]) / 3600,
-            }
-        )
-    by = ["network", "dataset", "commit", "machine", "device", "torch", "edition"]
-    if not found:
-        return pd.DataFrame(columns=[*by, "units", "hours"])
-    return (
-        pd.DataFrame(found)
-        .groupby(by, as_index=False)
-        .agg(units=("hours", "size"), hours=("hours", "sum"))
-    )
+def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:
+    """{gaps, ratios} of the committed rows beside the paper's, as `compare.tables`; empty where nothing was run."""
+    if not (folder / "rows").is_dir():
+        return {"gaps": pd.DataFrame(), "ratios": pd.DataFrame()}
+    return compare.tables(folder)
 
 
 def take(source: Path | str, into: Path = FOLDER) -> list[str]:
