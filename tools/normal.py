@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode, ValidationError
 
+from tools import pictures
 from tools.files import Refused, write_whole
 
 METADATA_KEPT = {"rise", "nbgrader", "otter"}  # of a notebook, beside those that all chapters share
@@ -142,6 +143,7 @@ def normalize(notebook: NotebookNode, shared: dict[str, Any], name: str = "The n
         raise Refused(
             f"{name} is no valid notebook: {_first_line(error)}. Open it in Jupyter and save it."
         ) from None
+    pictures.reduce(notebook)
 
 
 def widget_states(widgets: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tools import arguments
 from tools.files import ROOT, Refused
 
 CHAPTER = re.compile(r"\d\d-.+\.html")
-LARGEST, LARGEST_MEDIAN = 3_000_000, 1_200_000  # bytes a chapter
+LARGEST, LARGEST_MEDIAN = 2_000_000, 1_200_000  # bytes a chapter
 
 
 def weight(page: Path) -> int:
