@@ -11,6 +11,7 @@ import trial
 import yaml
 from filelock import FileLock
 
+from tools import vendor
 from tools.address import Address
 from tools.browser import CHROMIUM, SWITCHES
 from tools.execute import ROOT
@@ -60,3 +61,11 @@ def browser():
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The source of axe-core, which looks for what keeps people out."""
+    return (vendor.unpack(vendor.AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(
+        encoding="utf-8"
+    )

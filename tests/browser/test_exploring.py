@@ -90,6 +90,7 @@ def wait_for_change(figure, source: str) -> None:
 @pytest.mark.parametrize("name", [*CHAPTERS, TRIAL])
 def test_every_figure_to_explore_moves(html, browser, name, width):
     with Visit(browser, address(html, name), width) as visit:
+        visit.open_results()
         figures = visit.page.locator(".lab-explore").all()
         assert figures, "every chapter has a figure that the reader moves"
         for figure in figures:

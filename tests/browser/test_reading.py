@@ -11,31 +11,10 @@ from urllib.parse import quote
 
 import pytest
 from trial import NAME as TRIAL
-from visit import CHAPTERS, PAGES, WIDTHS, Visit, address
+from visit import CHAPTERS, PAGES, WIDTHS, Visit, address, barriers
 
-from tools import vendor, weigh
+from tools import weigh
 from tools.execute import ROOT
-
-GRAVE = ("serious", "critical")
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory) -> str:
-    """The source of axe-core, which looks for what keeps people out."""
-    return (vendor.unpack(vendor.AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(
-        encoding="utf-8"
-    )
-
-
-def barriers(page) -> list[str]:
-    """What axe finds serious: rule, element and what would mend it."""
-    found = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
-    return [
-        f"{rule['id']}: {node['target']} {node['failureSummary']}"
-        for rule in found
-        if rule["impact"] in GRAVE
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -43,6 +22,7 @@ def barriers(page) -> list[str]:
 def test_a_page_reads_well(html, browser, axe, name, width):
     with Visit(browser, address(html, name), width) as visit:
         page = visit.page
+        visit.open_results()
         page.evaluate(axe)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
@@ -71,7 +51,7 @@ def test_without_scripts_a_picture_remains(html, browser):
     page = context.new_page()
     page.goto(address(html, TRIAL))
     pictures = page.locator("noscript img")
-    assert pictures.count() == 2
+    assert pictures.count() == 3
     assert pictures.first.is_visible() and pictures.first.bounding_box()["width"] > 100
     assert "Height and color can be chosen." in pictures.first.get_attribute("alt")
     context.close()

@@ -23,7 +23,17 @@ ANSWER = """<details>
 - (b) A line does not fall.
 - (c) Its *slope* stays 0, so it cannot bend.
 
-</details>"""
+</details>
+
+(risen)=
+So it goes on rising.
+
+## Elsewhere
+
+Nothing was asked here."""
+RESULT = 'print("It rose by", 40 + 2)'
+EXPLORED = """explore.figure(lambda height: line(height, "#0072B2"), height=[1, 2, 3], labels={"height": "Height"},
+    alt="A level line at height {height}.", caption="What the line did.")"""
 CELLS = [
     "from matplotlib import pyplot as plt\nfrom labsupport import explore",
     """def line(height, color):
@@ -47,7 +57,9 @@ def write(folder) -> None:
     notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in CELLS]
     notebook.cells += [
         nbformat.v4.new_markdown_cell(QUESTION),
-        nbformat.v4.new_code_cell("1 + 1"),
+        nbformat.v4.new_code_cell(RESULT),
+        nbformat.v4.new_code_cell(EXPLORED),
+        nbformat.v4.new_markdown_cell("As we see, it rose."),
         nbformat.v4.new_markdown_cell(ANSWER),
     ]
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()

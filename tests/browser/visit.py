@@ -16,6 +16,7 @@ PAGES = [
     TRIAL,
 ]
 WIDTHS = (1280, 390)
+GRAVE = ("serious", "critical")
 
 
 class Visit:
@@ -47,6 +48,12 @@ class Visit:
             content="* { transition: none !important; animation: none !important; }"
         )
 
+    def open_results(self) -> None:
+        """Show what waits for a prediction, as a reader does who does not predict."""
+        self.page.locator(".lab-curtain button").evaluate_all(
+            "buttons => buttons.forEach(button => button.click())"
+        )
+
     def _guard(self, route):
         if route.request.url.startswith(self.origin):
             route.continue_()
@@ -71,3 +78,14 @@ class Visit:
 
 def address(html: Path, name: str) -> str:
     return (html / "book" / f"{name}.html").as_uri()
+
+
+def barriers(page) -> list[str]:
+    """What axe finds serious: rule, element and what would mend it."""
+    found = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
