@@ -19,8 +19,14 @@ BOOK = ROOT / "book"
 CHAPTERS = notebooks.chapters(BOOK)
 
 
-@pytest.mark.parametrize("check", skeleton.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path, check",
+    [
+        pytest.param(path, check, id=f"{path.stem}-{check.__name__}")
+        for path in notebooks.every(BOOK)
+        for check in skeleton.checks(path)
+    ],
+)
 def test_chapter(path, check):
     problems = list(check(skeleton.Chapter.read(path)))
     assert not problems, f"{path.name}:\n- " + "\n- ".join(problems) + f"\n{check.__doc__}"
@@ -308,8 +314,9 @@ def test_the_contents_name_every_page_once():
     assert sorted(toc_entries()) == pages
 
 
-def test_notebooks_are_named_as_chapters():
-    assert sorted(BOOK.glob("*.ipynb")) == CHAPTERS
+def test_notebooks_are_named_as_chapters_or_are_known_pages():
+    pages = [BOOK / f"{name}.ipynb" for name in notebooks.PAGES]
+    assert sorted(BOOK.glob("*.ipynb")) == [*CHAPTERS, *pages] == notebooks.every(BOOK)
     numbers = [path.name[:2] for path in CHAPTERS]
     assert len(set(numbers)) == len(numbers), "two chapters share a number"
 

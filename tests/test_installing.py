@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import colab, constraints, environment
+from tools import colab, constraints, environment, versions
 from tools.execute import ROOT
 
 
@@ -117,6 +117,25 @@ def test_the_package_has_no_upper_bounds_and_leaves_torch_alone(wheel):
     assert "torch>=2.6" in package
     assert not [line for line in package if "<" in line or "==" in line or "~=" in line]
     assert not [line for line in package if line.startswith(("torchvision", "pytest", "jupyter"))]
+
+
+def test_a_row_of_versions_takes_the_place_of_an_older_one_of_its_python_and_torch(tmp_path):
+    page = tmp_path / "README.md"
+    head = "| system | Python | torch | result |\n|---|---|---|---|\n"
+    page.write_text(f"# Tried\n\n{versions.START}{head}{versions.END}Last.\n", encoding="utf-8")
+    row = {"system": "Linux", "python": "3.12.1", "failed": "", "ran": [], "modules": 9}
+    for torch, seconds in (("2.8.0", 5), ("2.6.0", 4), ("2.8.0", 7)):
+        new = row | {"versions": {"torch": torch}, "example": seconds}
+        versions.record(new | {"result": versions.result(new)}, page)
+    text = page.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| Linux")]
+    assert [line.split(" | ")[2] for line in rows] == ["2.6.0", "2.8.0"]
+    assert "README's example (7 s)" in rows[1] and text.startswith("# Tried") and "Last." in text
+
+
+def test_the_example_that_each_version_runs_is_that_of_the_readme():
+    code = versions.example()
+    assert "sharpness.sharpness(" in code and "epochs=3" in code and "seeds=2" in code
 
 
 def test_a_reader_of_the_book_installs_no_test_tools():

@@ -168,7 +168,7 @@ def test_a_fork_on_github_gets_its_buttons_links_and_install(book):
     assert config["repository"]["url"] == FORK.url and config["repository"]["branch"] == "spring"
     assert config["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
     assert config["html"]["baseurl"] == "https://some-one.github.io/their-fork/"
-    for path in notebooks.chapters(book / "book"):
+    for path in notebooks.every(book / "book"):
         notebook = nbformat.read(path, as_version=4)
         link = f"https://colab.research.google.com/github/some-one/their-fork/blob/published/book/{path.name}"
         assert f"[Open in Colab]({link})" in notebook.cells[0].source
@@ -250,10 +250,10 @@ def test_a_site_of_its_own_has_no_folder(monkeypatch):
 
 @pytest.fixture
 def fork(tmp_path, clone):
-    """A clone with two chapters, a remote that can be pushed to, and the address of a fork on GitHub."""
+    """A clone with two chapters and a page, a remote that can be pushed to, and the address of a fork on GitHub."""
     root, git = clone
     (root / "book").mkdir()
-    for name in ("02-generalization-gap", "03-sharp-and-flat-minima"):
+    for name in ("02-generalization-gap", "03-sharp-and-flat-minima", *notebooks.PAGES):
         shutil.copy2(ROOT / "book" / f"{name}.ipynb", root / "book")
     git("add", "-A")
     git("commit", "-qm", "chapters")
@@ -269,7 +269,7 @@ def test_the_published_branch_holds_the_address_and_main_does_not(fork, monkeypa
     monkeypatch.setenv("REPOSITORY", FORK.url)
     place = Place.here(root)
     assert place.package == f"{FORK.url}/archive/v1.0.0.zip"
-    made = publish.commit(publish.chapters(place, root), "published", root)
+    made = publish.commit(publish.all_notebooks(place, root), "published", root)
     shown = publish.git("show", f"{made}:book/03-sharp-and-flat-minima.ipynb", root=root)
     notebook = nbformat.reads(shown, as_version=4)
     there = "https://colab.research.google.com/github/some-one/their-fork/blob/published/book"
@@ -278,6 +278,8 @@ def test_the_published_branch_holds_the_address_and_main_does_not(fork, monkeypa
     assert "](https://some-one.github.io/their-fork/book/setup.html)" in notebook.cells[0].source
     assert "v1.0.0.zip" in notebook.cells[1].source
     nbformat.validate(notebook)
+    page = publish.git("show", f"{made}:book/your-own-network.ipynb", root=root)
+    assert f"[Open in Colab]({there}/your-own-network.ipynb)" in page and "v1.0.0.zip" in page
     assert publish.git("status", "--porcelain", root=root) == "", (
         "neither the files here nor what is staged changed"
     )
@@ -302,7 +304,7 @@ def test_without_an_address_nothing_is_published(clone):
     with pytest.raises(
         SystemExit, match="no address, so its notebooks cannot be published. Possible: git remote"
     ):
-        publish.chapters(Place(None), root)
+        publish.all_notebooks(Place(None), root)
 
 
 def test_the_minima_of_a_release_are_fetched_by_their_hash(tmp_path):

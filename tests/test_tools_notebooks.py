@@ -265,6 +265,19 @@ def test_a_second_copy_is_no_chapter_and_stays_out_of_the_book(name, tmp_path, m
     assert f"Left out: {name}.ipynb is" in capsys.readouterr().out
 
 
+def test_a_page_that_is_a_notebook_is_run_and_is_no_chapter(tmp_path):
+    (page,) = notebooks.PAGES
+    for name in ("02-gap", page, f"Copy of {page}"):
+        (tmp_path / f"{name}.ipynb").touch()
+    assert [path.stem for path in notebooks.chapters(tmp_path)] == ["02-gap"]
+    assert [path.stem for path in notebooks.every(tmp_path)] == ["02-gap", page]
+    left_out = notebooks.no_chapters(tmp_path)
+    assert list(left_out.values()) == [f"is a second copy of {page}.ipynb"]
+    assert skeleton.claims in skeleton.checks(Path("02-gap.ipynb"))
+    assert skeleton.claims not in skeleton.checks(Path(f"{page}.ipynb"))
+    assert skeleton.one_setup_cell in skeleton.checks(Path(f"{page}.ipynb"))
+
+
 def test_the_check_names_a_second_copy(tmp_path, monkeypatch, capsys):
     (tmp_path / "book").mkdir()
     for name in ("03-sharp", "03-sharp-Copy1"):

@@ -108,7 +108,7 @@ def whole_path(variable: str) -> None:
 
 
 def notebooks_named(given: Iterable[str] | None) -> list[Path]:
-    """The notebooks that ``given`` names, as paths or patterns; all chapters if it is empty.
+    """The notebooks that ``given`` names, as paths or patterns; all of the book's if it is empty.
 
     Raises Refused if one is no notebook, or not there.
     """
@@ -116,7 +116,7 @@ def notebooks_named(given: Iterable[str] | None) -> list[Path]:
 
     names = [str(name) for name in given or []]
     if not any(name.strip() for name in names):
-        return notebooks.chapters(ROOT / "book")
+        return notebooks.every(ROOT / "book")
     return [path for name in names for path in _named(name)]
 
 

@@ -1,8 +1,9 @@
 """A rehearsal of Colab: chapters run from their first cell where only what Colab brings is installed.
 
-    python -m tools.colab                            every chapter, in Colab's own versions, at smoke scale
+    python -m tools.colab                            every notebook of the book, in Colab's own versions, at smoke scale
     python -m tools.colab 02-generalization-gap --python python3.13 --scale laptop
     python -m tools.colab --torch borrowed           torch from this environment instead of several GB more
+    python -m tools.colab --record                   the outcome goes into the table of constraints/README.md
 
 The environment is a fresh one with the versions of `constraints/colab.txt`. A chapter's setup cell installs a wheel of
 this tree, as on Colab it installs the published one; at the end every package that was there has its old version.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
+import platform
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from packaging.requirements import Requirement
 
-from tools import constraints, notebooks
+from tools import constraints, notebooks, versions
+from tools.wheel import wheel
+
+__all__ = ["Colab", "make", "outside", "pip", "row", "run", "wheel"]
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = "rehearsal"
@@ -142,17 +146,6 @@ def link(names: list[str], folder: Path, python: Path) -> None:
     (site / "borrowed.pth").write_text(f"{folder}\n", encoding="utf-8")
 
 
-def wheel(folder: Path) -> Path:
-    """A wheel of this tree's package, built in ``folder``."""
-    tree = folder / "tree"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "labsupport", tree / "labsupport", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy2(ROOT / name, tree)
-    pip(Path(sys.executable), "wheel", "--no-deps", "-w", str(folder), str(tree))
-    return next(folder.glob("labsupport-*.whl"))
-
-
 def run(
     chapter: Path,
     colab: Colab,
@@ -197,9 +190,21 @@ def run(
     return seconds
 
 
+def row(colab: Colab, ran: list[tuple[str, float]], failed: list[str]) -> dict:
+    """What came of a rehearsal, for the table of `constraints/README.md`."""
+    asks = "import platform; print(platform.python_version())"
+    told = subprocess.run(
+        [colab.python, *ALONE, "-c", asks], check=True, capture_output=True, text=True
+    )
+    result = f"Colab's versions, each alone: {versions.seconds_each(ran) or 'none'}"
+    result += f"; FAILED: {', '.join(failed)}" if failed else ""
+    known = {"system": platform.system(), "python": told.stdout.strip()}
+    return known | {"versions": colab.brought, "result": result}
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("chapters", nargs="*", help="names of chapters; without any, all")
+    parser.add_argument("chapters", nargs="*", help="names of notebooks; without any, all")
     pinned = constraints.python_of(PINS)
     parser.add_argument(
         "--python", default=sys.executable, help=f"the Python to use; Colab has {pinned}"
@@ -211,12 +216,15 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         help="keep the results here, for a release, and let chapters share them",
     )
+    parser.add_argument(
+        "--record", action="store_true", help="put the outcome into constraints/README.md"
+    )
     given = parser.parse_args(argv)
-    known = {path.stem: path for path in notebooks.chapters(ROOT / "book")}
+    known = {path.stem: path for path in notebooks.every(ROOT / "book")}
     if unknown := sorted(set(given.chapters) - set(known)):
         print(f"No chapter is called {unknown[0]!r}. Known: {', '.join(known)}.", file=sys.stderr)
         return 1
-    failed = []
+    failed, ran = [], []
     with tempfile.TemporaryDirectory(prefix="colab-") as folder:
         home = Path(folder)
         colab = make(home, given.python, borrow_torch=given.torch == "borrowed")
@@ -225,11 +233,14 @@ def main(argv: list[str] | None = None) -> int:
             (home / name).mkdir()
             try:
                 seconds = run(known[name], colab, package, home / name, given.scale, given.store)
+                ran.append((name, seconds))
                 print(f"  {name:<28}{seconds:6.0f} s", flush=True)
             except CellExecutionError as error:
                 failed.append(name)
                 print(f"  {name:<28}FAILED\n{error}", flush=True)
         changed = colab.changed()
+        if given.record:
+            versions.record(row(colab, ran, failed))
     for name, (before, now) in changed.items():
         print(f"The install changed {name}: {before} before, {now} now.")
     return int(bool(failed or changed))

@@ -191,10 +191,10 @@ def pdf() -> int:
 
 @command("one deck of slides for each chapter, in _build/slides; no chapter is run", "nb")
 def slides(nb: list[Path]) -> int:
-    from tools import decks
+    from tools import decks, notebooks
 
     with alone("slides"):
-        return decks.main(nb or arguments.notebooks_named([]))
+        return decks.main(nb or notebooks.chapters(ROOT / "book"))
 
 
 @command(
@@ -204,10 +204,10 @@ def slides(nb: list[Path]) -> int:
     "scale",
 )
 def figures(nb: list[Path], jobs: int, scale: str) -> int:
-    from tools import figures
+    from tools import figures, notebooks
 
     with alone("figures"):
-        return figures.main(nb or arguments.notebooks_named([]), jobs, scale)
+        return figures.main(nb or notebooks.chapters(ROOT / "book"), jobs, scale)
 
 
 @command("measure how fast this machine trains, print one table and fill book/speed.md")

@@ -201,7 +201,7 @@ def processor() -> str:
 def copy_book(target: Path) -> list[Path]:
     """Copy the book's sources to ``target``, which must be ours or empty; return the notebooks of the copy.
 
-    Notebooks that are no chapters, such as a second copy of one, are named and left out.
+    Notebooks that are none of the book's, such as a second copy of one, are named and left out.
     """
     target = files.fresh(target)
     extra = notebooks.no_chapters(ROOT / "book")
@@ -213,7 +213,7 @@ def copy_book(target: Path) -> list[Path]:
     shutil.copytree(ROOT / "book", target / "book", ignore=left_out)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(ROOT / name, target / name)
-    return notebooks.chapters(target / "book")
+    return notebooks.every(target / "book")
 
 
 def run_these(

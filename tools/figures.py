@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
-from tools import execute, files, slides
+from tools import execute, files, notebooks, slides
 from tools.chapters import Chapter
 from tools.files import BUILD, ROOT, Refused
 
@@ -122,7 +122,8 @@ def _row(figure: Figure) -> str:
 
 def main(paths: Sequence[Path], jobs: int, scale: str, target: Path = BUILD / "figures") -> int:
     """Run a copy of the chapters ``paths`` and write their figures; return the exit code."""
-    copies = {path.name: path for path in execute.copy_book(BUILD / "figures-src")}
+    copied = execute.copy_book(BUILD / "figures-src")
+    copies = {path.name: path for path in copied if path.stem not in notebooks.PAGES}
     if strange := [path.name for path in paths if path.name not in copies]:
         raise Refused(f"{strange[0]} is no chapter of this book; figures are made of chapters.")
     chosen = [copies[path.name] for path in paths]

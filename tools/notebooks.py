@@ -16,9 +16,21 @@ from tools import arguments, normal
 from tools.files import ROOT, Refused
 from tools.normal import read, write
 
-__all__ = ["METADATA", "chapters", "no_chapters", "normalize", "read", "skeleton", "write"]
+__all__ = [
+    "METADATA",
+    "PAGES",
+    "chapters",
+    "every",
+    "no_chapters",
+    "normalize",
+    "read",
+    "skeleton",
+    "write",
+]
 
 NAME = re.compile(r"\d\d(-[a-z0-9]+)+")
+#: Pages that are notebooks: run, published and opened on Colab like chapters, without claims and exercises.
+PAGES = ("your-own-network",)
 
 SETUP_TAGS = ["setup", "hide-input", "nbval-ignore-output"]
 PARTS = [
@@ -58,12 +70,17 @@ def setup_cell(imports: str = IMPORTS) -> str:
 
 def chapters(folder: Path) -> list[Path]:
     """The chapters in ``folder``, in the book's order; not a second copy that a front end made of one."""
+    return [path for path in every(folder) if path.stem not in PAGES]
+
+
+def every(folder: Path) -> list[Path]:
+    """The notebooks of the book in ``folder``: the chapters in their order, then the pages that are notebooks."""
     extra = no_chapters(folder)
     return [path for path in sorted(folder.glob("*.ipynb")) if path not in extra]
 
 
 def no_chapters(folder: Path) -> dict[Path, str]:
-    """The notebooks in ``folder`` that are no chapters, each with the reason: "is a second copy of ...".
+    """The notebooks in ``folder`` that are none of the book's, each with the reason: "is a second copy of ...".
 
     Jupyter names a copy ``03-sharp-Copy1``, a file manager ``03-sharp (1)``, Colab ``Copy of 03-sharp``.
     """
@@ -74,7 +91,7 @@ def no_chapters(folder: Path) -> dict[Path, str]:
         original = next((one for one in originals if one.stem in path.stem), None)
         if original:
             found[path] = f"is a second copy of {original.name}"
-        elif not NAME.fullmatch(path.stem):
+        elif path.stem not in PAGES and not NAME.fullmatch(path.stem):
             found[path] = "is not named as a chapter, two digits and words: 02-generalization-gap"
         else:
             originals.append(path)

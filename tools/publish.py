@@ -1,4 +1,4 @@
-"""Write the branch `published`: the chapters as Colab opens them, each with this repository's address.
+"""Write the branch `published`: the notebooks as Colab opens them, each with this repository's address.
 
     python -m tools.publish            makes the branch here
     python -m tools.publish --push     and pushes it to the remote
@@ -30,10 +30,10 @@ Written by `python -m tools.publish` from {ref}. Do not edit: change the sources
 """
 
 
-def chapters(place: published.Place, root: Path = ROOT) -> dict[str, str]:
-    """{path in the repository: text} of every chapter with this repository's address in it."""
+def all_notebooks(place: published.Place, root: Path = ROOT) -> dict[str, str]:
+    """{path in the repository: text} of every notebook with this repository's address in it."""
     home, texts = place.home, {}
-    for path in notebooks.chapters(root / "book"):
+    for path in notebooks.every(root / "book"):
         notebook = nbformat.read(path, as_version=4)
         published.set_up(notebook, path.stem, place, alone=published.seconds_alone(path.stem))
         for cell in notebook.cells:
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     here = place.home
     if given.minima:
         place = published.with_minima(place, given.minima)
-    texts = chapters(place, root)
+    texts = all_notebooks(place, root)
     notice = NOTICE.format(name=here.name, ref=place.ref, url=here.url)
     texts["PUBLISHED.md"] = notice
     made = commit(texts, f"The notebooks of {place.ref}, as Colab opens them", root)

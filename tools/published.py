@@ -83,7 +83,7 @@ def duration(seconds: float) -> str:
 
 
 def set_up(notebook, name: str, place: Place, alone: float | None = None) -> None:
-    """Write into a chapter, in place, where its package is, what opens it in Colab, and how long it takes ``alone``."""
+    """Write into a notebook, in place, where its package is, what opens it in Colab, how long it takes ``alone``."""
     setup = notebook.cells[1]
     setup.source = setup.source.replace('PACKAGE = ""', f'PACKAGE = "{place.package}"', 1)
     if place.minima:
@@ -161,12 +161,12 @@ def configure(text: str, place: Place, base: str = "") -> str:
 
 
 def write_into(book: Path, place: Place, base: str = "") -> None:
-    """Write the place into a copy of the book: its `_config.yml`, pages and chapters."""
+    """Write the place into a copy of the book: its `_config.yml`, pages and notebooks."""
     config = book / "_config.yml"
     config.write_text(configure(config.read_text(encoding="utf-8"), place, base), encoding="utf-8")
     for path in sorted((book / "book").glob("*.md")):
         path.write_text(page(path.read_text(encoding="utf-8"), place), encoding="utf-8")
-    for path in notebooks.chapters(book / "book"):
+    for path in notebooks.every(book / "book"):
         notebook = nbformat.read(path, as_version=4)
         set_up(notebook, path.stem, place)
         notebooks.write(notebook, path)

@@ -45,10 +45,10 @@ def notes(text: str, of: str) -> str:
 
 
 def notebooks_zip(target: Path, name: str, place: published.Place, root: Path) -> None:
-    """The chapters with the address in them, in one zip, in a folder ``name``-notebooks."""
+    """The notebooks with the address in them, in one zip, in a folder ``name``-notebooks."""
     name = f"{name}-notebooks"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, text in publish.chapters(place, root).items():
+        for path, text in publish.all_notebooks(place, root).items():
             file.writestr(f"{name}/{Path(path).name}", text)
         for licence in ("LICENSE", "LICENSE-text.md"):
             file.write(root / licence, f"{name}/{licence}")

@@ -1,4 +1,4 @@
-"""What every chapter must have, said to its author.
+"""What every chapter must have, and a page that is a notebook, said to its author.
 
     python -m tools.skeleton book/02-*.ipynb     prints what is missing; nothing if all is there
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tools import arguments, notebooks
 from tools.chapters import Chapter, python, tags
@@ -212,6 +213,15 @@ CHECKS = [
     metadata,
     links,
 ]
+#: Of a page that is a notebook: it makes no claims, asks for no predictions and sets no exercises.
+OF_PAGES = [
+    check for check in CHECKS if check not in (parts_in_order, predictions, claims, exercises)
+]
+
+
+def checks(path: Path) -> list[Callable[[Chapter], Iterator[str]]]:
+    """What the notebook at ``path`` must pass: a page less than a chapter."""
+    return OF_PAGES if path.stem in notebooks.PAGES else CHECKS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -225,7 +235,7 @@ def main(argv: list[str] | None = None) -> int:
     bad = len(extra)
     for path in named:
         chapter = Chapter.read(path)
-        for check in CHECKS:
+        for check in checks(path):
             for problem in check(chapter):
                 print(f"{path.name}: {problem}")
                 bad += 1

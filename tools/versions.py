@@ -1,9 +1,10 @@
-"""Install the package's wheel beside one torch, import every module, run chapters at smoke scale: what happens?
+"""Install the package's wheel beside one torch, import every module, run README's example and chapters: what happens?
 
     python3.13 -m tools.versions --torch 2.11
     python3 -m tools.versions --torch newest --chapters 01-minibatch-sgd --record
 
-Makes a fresh environment for the Python that runs it, and deletes it. ``--record`` puts the row into the table of
+Makes a fresh environment for the Python that runs it, and deletes it. Chapters run at smoke scale, README's example
+with fewer epochs and seeds; `labsupport doctor` must answer too. ``--record`` puts the row into the table of
 `constraints/README.md`. Uses the standard library alone.
 """
 
@@ -13,13 +14,17 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.address import ROOT
+from tools.wheel import wheel
+
 PAGE = ROOT / "constraints" / "README.md"
 START, END = "<!-- tried: written by python -m tools.versions --record -->\n", "<!-- end -->"
 SHOWN = ["torch", "numpy", "pandas", "matplotlib", "ipywidgets"]
@@ -45,6 +50,18 @@ notebook = nbformat.read(sys.argv[1], as_version=4)
 notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
 NotebookClient(notebook, timeout=1800, kernel_name="python3").execute()
 """
+#: README's example as it stands, less its length.
+SHORTER = {"epochs=120": "epochs=3", "seeds=5": "seeds=2"}
+
+
+def example() -> str:
+    """README's example with fewer epochs and seeds: a training and its sharpness."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", readme, re.S)[0]
+    for long, short in SHORTER.items():
+        assert long in code, f"README's example has no {long} any more"
+        code = code.replace(long, short)
+    return code
 
 
 def python_in(folder: Path) -> Path:
@@ -74,14 +91,17 @@ def tell(command: list, folder: Path, **more: str) -> str:
 
 
 def install(folder: Path, torch: str) -> Path:
-    """Install the wheel of this tree and ``torch`` ("newest" or the beginning of a version) in a fresh environment."""
-    tell([sys.executable, "-m", "venv", folder / "env"], folder)
-    python = python_in(folder / "env")
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    tell([python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT], folder)
-    wheel = next(folder.glob("labsupport-*.whl"))
+    """Install the wheel of this tree and ``torch`` ("newest" or the beginning of a version) in a fresh environment.
+
+    With uv where it is there, which fetches several files at a time.
+    """
+    python, uv = python_in(folder / "env"), shutil.which("uv")
+    here = sys.executable
+    make = [uv, "venv", "-q", "--python", here] if uv else [here, "-m", "venv"]
+    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    tell([*make, folder / "env"], folder)
     wanted = "torch" if torch == "newest" else f"torch=={torch}.*"
-    tell([*pip, wheel, wanted, "nbclient", "ipykernel"], folder)
+    tell([*pip, "-q", wheel(folder), wanted, "nbclient", "ipykernel"], folder)
     return python
 
 
@@ -99,31 +119,48 @@ def attempt(torch: str, chapters: list[str]) -> dict:
         try:
             python = install(folder, torch)
             row |= json.loads(tell([python, "-c", _IMPORT], folder))
+            settings = {
+                "LABSUPPORT_SCALE": "smoke",
+                "LABSUPPORT_STORE": str(folder / "store"),
+                "TQDM_DISABLE": "1",
+            }
+            start = time.perf_counter()
+            tell([python, "-c", example()], folder, **settings)
+            row["example"] = round(time.perf_counter() - start)
+            tell([python, "-m", "labsupport", "doctor"], folder, **settings)
             for chapter in chapters:
                 start = time.perf_counter()
-                settings = {
-                    "LABSUPPORT_SCALE": "smoke",
-                    "LABSUPPORT_STORE": str(folder / "store"),
-                    "TQDM_DISABLE": "1",
-                }
                 tell([python, "-c", _RUN, ROOT / "book" / f"{chapter}.ipynb"], folder, **settings)
                 row["ran"].append([chapter, round(time.perf_counter() - start)])
-        except RuntimeError as error:
+        except (RuntimeError, subprocess.CalledProcessError) as error:
             row["failed"] = str(error)
+    row["result"] = result(row)
     return row
 
 
+def result(row: dict) -> str:
+    """What came of it, in a few words."""
+    if row["failed"]:
+        return row["failed"].splitlines()[-1][:90]
+    ran = f", chapters {seconds_each(row['ran'])}" if row["ran"] else ""
+    return f"{row['modules']} modules, README's example ({row['example']} s){ran}"
+
+
+def seconds_each(ran: list) -> str:
+    """The notebooks and how long each took.
+
+    >>> seconds_each([("01-minibatch-sgd", 61.2), ("your-own-network", 70)])
+    '01 (61 s), your-own-network (70 s)'
+    """
+    short = [(name[:2] if name[:2].isdigit() else name, seconds) for name, seconds in ran]
+    return ", ".join(f"{name} ({seconds:.0f} s)" for name, seconds in short)
+
+
 def line(row: dict) -> str:
-    """The row of the table."""
+    """The row of the table: the system, the Python, versions, the result, today."""
     versions = row.get("versions", {})
-    shown = [versions.get(name, "") for name in SHOWN]
-    ran = ", ".join(chapter[:2] for chapter, _ in row["ran"]) or "none"
-    result = (
-        row["failed"].splitlines()[-1][:90]
-        if row["failed"]
-        else f"{row.get('modules', 0)} modules, chapters {ran}"
-    )
-    return f"| {row['system']} | {row['python']} | {' | '.join(shown)} | {result} | {time.strftime('%Y-%m-%d')} |\n"
+    shown = [row["system"], row["python"], *(versions.get(name, "") for name in SHOWN)]
+    return f"| {' | '.join(shown)} | {row['result']} | {time.strftime('%Y-%m-%d')} |\n"
 
 
 def record(row: dict, page: Path = PAGE) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from trial import NAME as TRIAL
-from visit import CHAPTERS, PAGES, WIDTHS, Visit, address, barriers
+from visit import NOTEBOOKS, PAGES, WIDTHS, Visit, address, barriers
 
 from tools import weigh
 from tools.execute import ROOT
@@ -38,7 +38,7 @@ def test_a_page_reads_well(html, browser, axe, name, width):
             "formulas that are not typeset"
         )
         assert page.locator("[data-mjx-error], mjx-merror").count() == 0
-        if name in CHAPTERS:
+        if name in NOTEBOOKS:
             link = page.locator(".dropdown-launch-buttons a[href*='colab']").get_attribute("href")
             assert link.endswith(f"/github/some-one/their-fork/blob/published/book/{name}.ipynb")
             inside = page.locator("main article a[href*='colab']").first.get_attribute("href")

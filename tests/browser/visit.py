@@ -11,6 +11,7 @@ from tools import notebooks
 from tools.execute import ROOT
 
 CHAPTERS = [path.stem for path in notebooks.chapters(ROOT / "book")]
+NOTEBOOKS = [path.stem for path in notebooks.every(ROOT / "book")]
 PAGES = [
     *sorted(path.stem for kind in ("md", "ipynb") for path in (ROOT / "book").glob(f"*.{kind}")),
     TRIAL,
