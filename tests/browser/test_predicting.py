@@ -34,7 +34,12 @@ def printed(name: str) -> list[list[str]]:
             )
             text = output.get("text", "") + re.sub("<[^>]*>", " ", table.replace("</tr>", "\n"))
             lines = [" ".join(line.split()) for line in text.splitlines()]
-            found[-1] += [line for line in lines if re.search(r"\d\.\d", line) and len(line) > 11]
+            code = " ".join(cell.source.split())  # which stands open
+            found[-1] += [
+                line
+                for line in lines
+                if re.search(r"\d\.\d", line) and len(line) > 11 and line not in code
+            ]
     return found
 
 
