@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tools import arguments, notebooks
@@ -219,7 +219,7 @@ OF_PAGES = [
 ]
 
 
-def checks(path: Path) -> list[Callable[[Chapter], Iterator[str]]]:
+def checks(path: Path) -> Sequence[Callable[[Chapter], Iterator[str]]]:
     """What the notebook at ``path`` must pass: a page less than a chapter."""
     return OF_PAGES if path.stem in notebooks.PAGES else CHECKS
 
