@@ -190,13 +190,17 @@ def run(
     return seconds
 
 
-def row(colab: Colab, ran: list[tuple[str, float]], failed: list[str]) -> dict:
-    """What came of a rehearsal, for the table of `constraints/README.md`."""
+def row(colab: Colab, ran: list[tuple[str, float]], failed: list[str], alone: bool) -> dict:
+    """What came of a rehearsal, for the table of `constraints/README.md`.
+
+    alone : no notebook had another's results
+    """
     asks = "import platform; print(platform.python_version())"
     told = subprocess.run(
         [colab.python, *ALONE, "-c", asks], check=True, capture_output=True, text=True
     )
-    result = f"Colab's versions, each alone: {versions.seconds_each(ran) or 'none'}"
+    how = "each alone" if alone else "with one store"
+    result = f"Colab's versions, {how}: {versions.seconds_each(ran) or 'none'}"
     result += f"; FAILED: {', '.join(failed)}" if failed else ""
     known = {"system": platform.system(), "python": told.stdout.strip()}
     return known | {"versions": colab.brought, "result": result}
@@ -240,7 +244,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"  {name:<28}FAILED\n{error}", flush=True)
         changed = colab.changed()
         if given.record:
-            versions.record(row(colab, ran, failed))
+            versions.record(row(colab, ran, failed, alone=given.store is None))
     for name, (before, now) in changed.items():
         print(f"The install changed {name}: {before} before, {now} now.")
     return int(bool(failed or changed))
