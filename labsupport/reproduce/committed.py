@@ -31,6 +31,24 @@ def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:
     return compare.tables(folder)
 
 
+def origins() -> pd.DataFrame:
+    """Where the committed rows come from: one row per network, data set, commit, machine and data edition.
+
+    Columns: network, dataset, commit, machine, device, torch, edition, units (pieces of work), hours (their sum).
+    """
+    by = ["network", "dataset", "commit", "machine", "device", "torch", "edition"]
+    found = [
+        {
+            **body["provenance"],
+            **{key: body["rows"][0][key] for key in ("network", "dataset")},
+            "hours": sum(row.get("seconds", 0.0) for row in body["rows"]) / 3600,
+        }
+        for body in Ledger(FOLDER, writable=False).bodies()
+    ]
+    table = pd.DataFrame(found, columns=[*by, "hours"])
+    return table.groupby(by, as_index=False).agg(units=("hours", "size"), hours=("hours", "sum"))
+
+
 def take(source: Path | str, into: Path = FOLDER) -> list[str]:
     """Add the finished rows of a reproduction, and write the comparison anew; return the names of the units added.
 

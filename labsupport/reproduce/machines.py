@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from labsupport import provenance
 from labsupport.problem import Problem
+from labsupport.reproduce import protocol, studies
 from labsupport.reproduce.estimate import memory
 from labsupport.reproduce.units import Sharpness, Training, Unit, in_order
 
@@ -111,3 +114,18 @@ def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.D
             for (network, dataset, name), row in rows.items()
         ]
     )
+
+
+def record(folder: Path = provenance.FOLDER) -> Path:
+    """Write ``reproduction-costs``: what Tables 2 and 3 of all six networks, five seeds, would cost at the paper's scale.
+
+    The committed result was made by
+    ``python -c "from labsupport.reproduce import machines; machines.record()"``; it needs the data of all networks.
+    """
+    units = [
+        unit
+        for study in ("table2", "table3")
+        for unit in studies.units(study, list(protocol.DATA), "paper", seeds=5)
+    ]
+    about = provenance.here(about="estimated from counted operations; nothing was run")
+    return provenance.write("reproduction-costs", table(units), about, folder)
