@@ -71,5 +71,17 @@ def test_all_studies_run_and_are_compared(sets):
 def test_a_study_on_data_that_are_not_here_leaves_its_networks_out(sets):
     (sets / "cifar10.npz").unlink()
     assert not data.available("cifar10")
-    said = ask("reproduce", "table2", "--networks", "F1", "--seeds", 1, "--scale", "smoke", "--estimate", "--out", sets / "out")
+    said = ask(
+        "reproduce",
+        "table2",
+        "--networks",
+        "F1",
+        "--seeds",
+        1,
+        "--scale",
+        "smoke",
+        "--estimate",
+        "--out",
+        sets / "out",
+    )
     assert "F1" in said and protocol.DATA["F1"] in said

@@ -1,11 +1,14 @@
-"""Chapter 10's exercises: seeds for an equivalence, one change at a time, a ratio that pairs seeds."""
+"""Chapter 10's exercises: seeds for an equivalence, one change at a time, an interval that keeps its pairs."""
 
 from __future__ import annotations
+
+from numbers import Real
 
 import numpy as np
 from scipy import stats
 
 from labsupport.exercises import Answer
+from labsupport.intervals import interval
 from labsupport.recipe import Recipe
 
 #: Half of the paper's smallest gap, in points.
@@ -17,6 +20,9 @@ FIELDS = {
     "stop_plateau": {"stop_plateau", "epochs", "stop_loss"},
     "ghost_batch": {"ghost_batch"},
 }
+KEYS = {"reason", "control", "changed", "yes below"}
+#: LB's batch size in the chapter, and SB minus LB there, in points.
+LARGE, GAP = 1_000, -0.24
 
 
 def seeds_needed(deviation: float, quantile=None) -> int:
@@ -26,47 +32,88 @@ def seeds_needed(deviation: float, quantile=None) -> int:
 
 
 def _study(study) -> str | None:
-    if not isinstance(study, dict) or set(study) != {"reason", "control", "changed"}:
-        return 'The answer is a dictionary: {"reason": ..., "control": Recipe(...), "changed": Recipe(...)}.'
+    if not isinstance(study, dict) or set(study) != KEYS:
+        return (
+            'The answer is a dictionary: {"reason": ..., "control": Recipe(...), "changed": Recipe(...), '
+            '"yes below": points}.'
+        )
     if study["reason"] not in FIELDS:
         return f"The reason is {study['reason']!r}; it can be {', '.join(FIELDS)}."
-    arms = study["control"], study["changed"]
-    if not all(isinstance(arm, Recipe) for arm in arms):
+    control, changed = study["control"], study["changed"]
+    if not all(isinstance(arm, Recipe) for arm in (control, changed)):
         return "Control and changed arm are recipes: Recipe(...), or recipes['LB'].but(...)."
-    control, changed = (vars(arm) for arm in arms)
-    different = {name for name in control if control[name] != changed[name]}
+    return _arms(study["reason"], control, changed) or _threshold(study["yes below"])
+
+
+def _arms(reason: str, control: Recipe, changed: Recipe) -> str | None:
+    one, other = vars(control), vars(changed)
+    different = {name for name in one if one[name] != other[name]}
     if not different:
         return "The two arms are the same: nothing could come out."
     if "batch_size" in different:
         return "The batch sizes differ: that is the effect to be explained, so it must not change between the arms."
-    if extra := sorted(different - FIELDS[study["reason"]]):
+    if control.batch_size != LARGE:
+        return f"Both arms have batches of {control.batch_size}; what is to be explained are those of {LARGE:,}."
+    if extra := sorted(different - FIELDS[reason]):
         return f"The arms differ in {', '.join(extra)} too: if the result changes, either could be why."
-    if study["reason"] not in different:
-        return f"The arms do not differ in {study['reason']}."
+    if reason not in different:
+        return f"The arms do not differ in {reason}."
+    if reason == "steps" and changed.stop_plateau:
+        return "The plateau rule would stop the changed arm before its updates are made: stop_plateau=None."
+    if (
+        reason == "learning_rate"
+        and not 1 / 64 <= changed.learning_rate / control.learning_rate <= 64
+    ):
+        return "That rate is more than 64 times another: no batch of this chapter asks for it."
+    return None
+
+
+def _threshold(points) -> str | None:
+    if isinstance(points, bool) or not isinstance(points, Real) or not np.isfinite(points):
+        return '"yes below" is a number of points: which SB minus LB would make you say yes?'
+    if points >= GAP:
+        return f"SB minus LB is {GAP} already: a threshold of {points} says yes without any change."
     return None
 
 
 def _ratio(given) -> str | None:
     cases = (
-        ([1.0, 2.0, 4.0, 8.0, 16.0], [10.0, 20.0, 40.0, 80.0, 160.0]),
-        ([2.0, 3.0, 2.5, 2.2, 1.8], [40.0, 900.0, 50.0, 44.0, 36.0]),
+        ([1.0, 2.0, 4.0, 8.0, 16.0], [160.0, 20.0, 80.0, 10.0, 40.0]),
+        ([2.0, 3.0, 2.5, 2.2, 1.8], [40.0, 36.0, 50.0, 44.0, 90.0]),
     )
     for sb, lb in (tuple(map(np.array, case)) for case in cases):
-        wanted = float(np.exp(np.mean(np.log(lb / sb))))
-        found = float(given(sb, lb))
-        if np.isclose(found, wanted):
+        difference = np.log(lb) - np.log(sb)
+        wanted = np.exp(interval(difference))
+        found = np.asarray(given(sb.copy(), lb.copy()), dtype=float)
+        if found.shape == (3,) and np.allclose(found, wanted):
             continue
+        if found.shape != (3,):
+            return "It gives something else than three numbers: ratio, low, high."
         for wrong, sentence in (
-            (lb.mean() / sb.min(), "It still divides by SB's smallest value."),
-            (lb.mean() / sb.mean(), "That is the ratio of the means, in which one seed can decide."),
-            ((lb / sb).mean(), "That is the mean of the ratios: one seed with a huge ratio decides."),
-            (1 / wanted, "That is SB over LB."),
-            (np.log(wanted), "That is the mean logarithm; take its exponential."),
+            (np.exp(interval(np.sort(np.log(lb)) - np.sort(np.log(sb)))), "It still sorts."),
+            (
+                interval(lb / sb),
+                "That is the mean of the ratios: one seed with a huge ratio decides.",
+            ),
+            (np.exp(interval(-difference)), "That is SB over LB."),
+            (interval(difference), "Those are logarithms; take their exponential."),
+            (
+                _unpaired(sb, lb),
+                "That treats SB and LB as strangers: a seed trains both from one start.",
+            ),
         ):
-            if np.isclose(found, wrong) and not np.isclose(wrong, wanted):
+            if np.allclose(found, wrong):
                 return sentence
-        return f"For sb = {sb.tolist()} and lb = {lb.tolist()} it gives {found:.3g}, not {wanted:.3g}."
+        return (
+            f"For sb = {sb.tolist()} and lb = {lb.tolist()} it gives {found.round(3).tolist()}, "
+            f"not {wanted.round(3).tolist()}."
+        )
     return None
+
+
+def _unpaired(sb: np.ndarray, lb: np.ndarray) -> np.ndarray:
+    found = stats.ttest_ind(np.log(lb), np.log(sb), equal_var=False).confidence_interval(0.95)
+    return np.exp([np.mean(np.log(lb) - np.log(sb)), found.low, found.high])
 
 
 ANSWERS = {
@@ -76,6 +123,9 @@ ANSWERS = {
         mistakes={
             "That is with 1.96, the normal quantile: Student's is larger for so few seeds.": (
                 lambda deviation: seeds_needed(deviation, lambda n: stats.norm.ppf(0.975))
+            ),
+            "That keeps the quantile of five seeds: it shrinks with n.": (
+                lambda deviation: seeds_needed(deviation, lambda n: stats.t.ppf(0.975, 4))
             ),
             "That is for a whole width of 0.11; the half-width is asked for.": (
                 lambda deviation: seeds_needed(2 * deviation)

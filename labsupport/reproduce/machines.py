@@ -117,7 +117,7 @@ def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.D
 
 
 def record(folder: Path = provenance.FOLDER) -> Path:
-    """Write ``reproduction-costs``: what Tables 2 and 3 of all six networks, five seeds, would cost at the paper's scale.
+    """Write ``reproduction-costs``: what Tables 2 and 3 of all six networks, five seeds, would cost in full.
 
     The committed result was made by
     ``python -c "from labsupport.reproduce import machines; machines.record()"``; it needs the data of all networks.
