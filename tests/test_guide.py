@@ -103,9 +103,9 @@ def test_the_minutes_of_each_plan_add_up():
                 assert sum(parts) == int(row[at]), (name, row)
 
 
-def test_a_plan_for_every_session_has_a_row_for_every_chapter():
+def test_the_plan_of_nine_sessions_has_a_row_for_each_of_the_first_nine_chapters():
     (text,) = [text for name, _, text in PLANS if name == "Nine sessions"]
-    assert re.findall(r"^\| (\d) \|", text, re.MULTILINE) == [str(c.number) for c in CHAPTERS]
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == [str(c.number) for c in CHAPTERS[:9]]
 
 
 def test_predictions_and_exercises_that_the_guide_names_are_there():
@@ -113,25 +113,25 @@ def test_predictions_and_exercises_that_the_guide_names_are_there():
         found.group(1)
         for chapter in CHAPTERS
         for _, _, text in chapter.headings
-        if (found := re.match(r"Exercise (\d\.\d)", text))
+        if (found := re.match(r"Exercise (\d+\.\d)", text))
     }
     named = re.findall(
-        r"([Pp]rediction|[Ee]xercise)s? (\d\.\d(?:(?:, | and |, and )\d\.\d)*)", GUIDE
+        r"([Pp]rediction|[Ee]xercise)s? (\d+\.\d(?:(?:, | and |, and | to )\d+\.\d)*)", GUIDE
     )
     assert len(named) > 30
     for kind, numbers in named:
         known = ASKED if kind.lower() == "prediction" else exercises
-        assert set(re.findall(r"\d\.\d", numbers)) <= known, (kind, numbers)
+        assert set(re.findall(r"\d+\.\d", numbers)) <= known, (kind, numbers)
 
 
 def test_every_chapter_has_goals_and_misconceptions_and_each_section_named_is_there():
     by_name = {chapter.path.name: chapter for chapter in CHAPTERS}
     by_number = {chapter.number: chapter for chapter in CHAPTERS}
     answered = re.findall(
-        r'^\| ".+" \| \[chapter \d\]\((.+?)\), \*(.+?)\* \|$', GUIDE, re.MULTILINE
+        r'^\| ".+" \| \[chapter \d+\]\((.+?)\), \*(.+?)\* \|$', GUIDE, re.MULTILINE
     )
     assert {name for name, _ in answered} == set(by_name) and len(answered) >= 27
-    planned = re.findall(r"\| chapter (\d), \*(.+?)\* \|", GUIDE)
+    planned = re.findall(r"\| chapter (\d+), \*(.+?)\* \|", GUIDE)
     places = [(by_name[name], section) for name, section in answered]
     for chapter, section in places + [(by_number[int(n)], section) for n, section in planned]:
         assert section in [text for _, _, text in chapter.headings], (chapter.path.name, section)
