@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 
-from labsupport import paper, training
+from labsupport import experiments, training
 from labsupport.exercises import Answer
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
@@ -16,17 +17,29 @@ MOVED = 2 * 0.001
 RAISED = {"learning_rate", "warmup_steps", "steps", "epochs", "stop_loss", "precision"}
 
 
-def _divided(epsilon: float) -> np.ndarray:
-    """By how much augmentation divided LB's sharpness: one factor for each of C1 to C4."""
-    plain, rescued = paper.table3(), paper.appendix_e()
-    before = plain[(plain.batch == "LB") & (plain.epsilon == epsilon)].set_index("network")["mean"]
-    of = rescued[(rescued.remedy == "augmented") & (rescued.quantity == "sharpness")]
-    after = of[of.epsilon == epsilon].set_index("network")["mean"]
-    return (before[after.index] / after).to_numpy()
+def _swept(batch: str = "LB", ends: str = "own stop") -> pd.DataFrame:
+    """Accuracy on the held-out samples, (seeds, rates), percent."""
+    rows = experiments.tuned_rates().query("batch == @batch and ends == @ends")
+    return rows.pivot(index="seed", columns="learning_rate", values="validation_accuracy")
 
 
-def _geometric(factors: np.ndarray) -> float:
-    return float(np.exp(np.log(factors).mean()))
+def _unflattered(by_rate: pd.DataFrame) -> float:
+    """Mean over seeds of each one's accuracy at the rate that the other seeds' mean chooses."""
+    return float(
+        np.mean([by_rate.loc[seed, by_rate.drop(seed).mean().idxmax()] for seed in by_rate.index])
+    )
+
+
+def _chosen_alone(by_rate: pd.DataFrame) -> float:
+    """The other way round: each seed chooses, and the others are read."""
+    return float(
+        np.mean([by_rate.drop(seed)[row.idxmax()].mean() for seed, row in by_rate.iterrows()])
+    )
+
+
+def _never_read(by_rate: pd.DataFrame) -> float:
+    """The best mean of four, averaged: the seed that is left out is not looked at."""
+    return float(np.mean([by_rate.drop(seed).mean().max() for seed in by_rate.index]))
 
 
 def _balanced(gradient) -> float:
@@ -87,16 +100,27 @@ def _half_the_updates(recipe) -> str | None:
 
 ANSWERS = {
     "8.1": Answer(
-        right=lambda: _geometric(_divided(1e-3)),
-        tolerance=0.01,
+        right=lambda: _unflattered(_swept()),
         mistakes={
-            "That is the arithmetic mean; factors multiply, so take the mean of their logarithms.": (
-                lambda: float(_divided(1e-3).mean())
+            "That is the claim itself: all five seeds choose, and all five are read.": (
+                lambda: float(_swept().mean().max())
             ),
-            "That is after over before. How many times *smaller* did it become?": (
-                lambda: 1 / _geometric(_divided(1e-3))
+            "That reads each seed at its own best rate, which flatters still more.": (
+                lambda: float(_swept().max(axis=1).mean())
             ),
-            "That is at half the epsilon, 5e-4.": lambda: _geometric(_divided(5e-4)),
+            "That lets one seed choose and reads the other four; let four choose and read one.": (
+                lambda: _chosen_alone(_swept())
+            ),
+            "The seeds that choose are read again: read the seed that was left out.": (
+                lambda: _never_read(_swept())
+            ),
+            "That is the accuracy at all rates alike: nothing is chosen.": (
+                lambda: float(_swept().to_numpy().mean())
+            ),
+            "That is SB. The claim is about large batches.": lambda: _unflattered(_swept("SB")),
+            "That is large batches after as many epochs as SB; the claim is about their own stop.": (
+                lambda: _unflattered(_swept(ends="as many epochs"))
+            ),
         },
     ),
     "8.2": Answer(

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from labsupport import Problem, Recipe, experiments, paper, settings, training
+from labsupport import Problem, Recipe, experiments, settings, training
 from labsupport.objective import Objective
 
 
@@ -17,7 +17,6 @@ def names():
     return {
         "np": np,
         "torch": torch,
-        "paper": paper,
         "s": s,
         "gradient": gradient,
         "x": experiments.minima(s)["LB"].x0[0],
@@ -30,6 +29,15 @@ def names():
 
 
 WRONG = {
+    "8.1": {
+        "answer = by_rate.mean().max()": "the claim itself",
+        "answer = by_rate.max(axis=1).mean()": "flatters still more",
+        "answer = np.mean([by_rate.drop(k)[row.idxmax()].mean() for k, row in by_rate.iterrows()])": (
+            "let four choose and read one"
+        ),
+        "answer = np.mean([by_rate.drop(k).mean().max() for k in by_rate.index])": "was left out",
+        "answer = by_rate.to_numpy().mean()": "nothing is chosen",
+    },
     "8.3": {
         "answer = ghost_gradient": "still the mean of the groups' means",
         "answer = gradient": "plain batch norm",
