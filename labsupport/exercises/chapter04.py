@@ -1,4 +1,4 @@
-"""Chapter 4's exercises: slope and curvature, one's own estimator, a step's length, a box that turns a verdict."""
+"""Chapter 4's exercises: an audit, one's own estimator, a step's length, a box without the + 1."""
 
 from __future__ import annotations
 
@@ -46,32 +46,126 @@ def test_search(search, f, x) -> str | None:
     return None
 
 
-def test_turned(epsilon, f, x_SB, x_LB) -> str | None:
-    """Exercise 4.5: is SB the sharper one in a box of this half-width?"""
-    epsilon = float(epsilon)
-    if epsilon <= 0:
-        return f"A box of half-width {epsilon:g} holds nothing; a positive number is needed."
-    small, large = (
-        sharpness(f, x, epsilon=epsilon, starts=1).value[0].item() for x in (x_SB, x_LB)
-    )
-    if small > large:
+def _hill(x: torch.Tensor) -> torch.Tensor:
+    """A loss of 1 at (2, -3, 0), which rises with the first weight and falls with the second."""
+    return 1 + 2 * (x[0] - 2) - (x[1] + 3) + x[2] ** 2
+
+
+def reports() -> dict[str, tuple[torch.Tensor, float, bool]]:
+    """{what to say of an audit that is wrong about it: (y, value, whether the report is honest)}, at epsilon = 0.1."""
+    x = torch.tensor([2.0, -3.0, 0.0], dtype=torch.float64)
+    worst = torch.tensor([0.3, -0.4, 0.1], dtype=torch.float64)  # a corner of the box
+
+    def rise(y: torch.Tensor) -> float:
+        return float(_hill(x + y) - _hill(x))
+
+    outside = torch.tensor([0.3, -0.4, 0.2], dtype=torch.float64)
+    unknown = torch.tensor([0.3, float("nan"), 0.1], dtype=torch.float64)
+    return {
+        "It rejects the worst corner with its own value. Is the side of a negative weight positive in your box?": (
+            worst,
+            50 * rise(worst),
+            True,
+        ),
+        "It rejects a point inside the box. Every point of the box gives a lower bound, not the corners only.": (
+            worst / 2,
+            50 * rise(worst / 2),
+            True,
+        ),
+        "It rejects a corner that float32 has rounded: leave room for rounding, a millionth, say.": (
+            worst * (1 + 1e-7),
+            50 * rise(worst),
+            True,
+        ),
+        "It accepts a point of which one weight of three lies outside of its side: ask for all of them.": (
+            outside,
+            50 * rise(outside),
+            False,
+        ),
+        "It accepts a value that is a share: the measure is in percent.": (
+            worst,
+            rise(worst) / 2,
+            False,
+        ),
+        "It accepts a rise that was not divided by 1 + f.": (worst, 100 * rise(worst), False),
+        "It accepts a rise divided by 1 + f at the moved point; the measure divides by 1 + f(x).": (
+            worst,
+            100 * rise(worst) / (2 + rise(worst)),
+            False,
+        ),
+        "It accepts a point below x, reported with the size of its fall: keep the sign.": (
+            -worst,
+            50 * abs(rise(-worst)),
+            False,
+        ),
+        "It accepts a y and a value that are not numbers: every comparison with nan is False.": (
+            unknown,
+            float("nan"),
+            False,
+        ),
+    }
+
+
+def test_audit(audit) -> str | None:
+    """Exercise 4.1: does ``audit(f, x, epsilon, y, value)`` tell honest reports from wrong ones?"""
+    if not callable(audit):
+        return "The answer is the function itself: answer = audit."
+    x = torch.tensor([2.0, -3.0, 0.0], dtype=torch.float64)
+    for says, (y, value, honest) in reports().items():
+        if bool(audit(_hill, x.clone(), 0.1, y.clone(), value)) != honest:
+            return says
+    return None
+
+
+#: What a reader's `fair_epsilon` returns instead, and what to say.
+FAIR_MISTAKES = {
+    "With the paper's epsilon the box is shorter than the paper's: that is no control.": lambda x: (
+        1e-3
+    ),
+    "That is the inverse: it makes the box shorter still.": lambda x: (
+        1e-3 * x.norm() / (x.abs() + 1).norm()
+    ),
+    "The side of a weight is |x| + 1, not x + 1: some weights are negative.": lambda x: (
+        1e-3 * (x + 1).norm() / x.norm()
+    ),
+    "That compares sums of sides; the length of a diagonal is the root of a sum of squares.": lambda x: (
+        1e-3 * (x.abs() + 1).sum() / x.abs().sum()
+    ),
+    "The 1 is added to every weight, not to the length: (|x| + 1).norm().": lambda x: (
+        1e-3 * (x.norm() + 1) / x.norm()
+    ),
+    "That is the ratio of the diagonals; it still has to be multiplied by 0.001.": lambda x: (
+        (x.abs() + 1).norm() / x.norm()
+    ),
+}
+
+
+def test_fair(fair_epsilon) -> str | None:
+    """Exercise 4.4: does ``fair_epsilon(x)`` make epsilon |x| as long as 1e-3 (|x| + 1)?"""
+    if not callable(fair_epsilon):
+        return "The answer is the function itself: answer = fair_epsilon."
+    points = [torch.tensor(x, dtype=torch.float64) for x in ([3.0, -4.0], [0.1, 0.2, -0.3])]
+    found = [float(fair_epsilon(x)) for x in points]
+
+    def is_(formula) -> bool:
+        wanted = [float(formula(x)) for x in points]
+        return all(
+            abs(one - other) < 1e-3 * abs(other) for one, other in zip(found, wanted, strict=True)
+        )
+
+    if is_(lambda x: 1e-3 * (x.abs() + 1).norm() / x.norm()):
         return None
-    hint = "A wider box reaches more of LB's rise" if epsilon > 1e-3 else "Think of what slope adds"
-    return f"There SB has {small:.3g} percent and LB {large:.3g}. {hint}."
+    for says, formula in FAIR_MISTAKES.items():
+        if is_(formula):
+            return says
+    return (
+        "At x = (3, -4) the two diagonals have the lengths 0.001 * 6.403 and epsilon * 5; "
+        f"with your epsilon, {found[0]:.3g}, the second is {5 * found[0]:.3g}."
+    )
 
 
 ANSWERS = {
-    "4.1": Answer(
-        8 / 3,
-        tolerance=0.01,
-        mistakes={
-            "That leaves out the slope: its half of the rise only doubles.": 4,
-            "That leaves out the curvature: its half of the rise grows fourfold.": 2,
-            "That averages 2 and 4; halve the box, add up the two rises, and then divide.": 3,
-            "That is the smaller box over the larger one; the question asks the other way round.": 3
-            / 8,
-        },
-    ),
+    "4.1": Answer(test=test_audit),
     "4.2": Answer(test=test_search),
     "4.3": Answer(
         lambda gradient, box: box.norm() / gradient.norm(),
@@ -88,20 +182,5 @@ ANSWERS = {
             ),
         },
     ),
-    "4.4": Answer(
-        13.75,
-        mistakes={
-            "You divided by f; the measure divides by 1 + f, which is 16.": 100 * 2.2 / 15,
-            "The rise is 2.2; it still has to be divided by 1 + f = 16.": 220,
-            "That is a share; the measure is in percent.": 0.1375,
-            "Each side of the box is epsilon (|x_i| + 1): 0.2 and 0.4, not 0.1 for both.": 100
-            * 0.7
-            / 16,
-            "You left out the + 1: the sides are 0.1 (1 + 1) and 0.1 (3 + 1).": 100 * 1.5 / 16,
-            "The second slope is negative, so the worst y_2 is negative too: both parts raise f.": 100
-            * (0.6 - 1.6)
-            / 16,
-        },
-    ),
-    "4.5": Answer(test=test_turned),
+    "4.4": Answer(test=test_fair),
 }
