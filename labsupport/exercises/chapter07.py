@@ -1,4 +1,4 @@
-"""Answers of chapter 7: patience, a calibration without a peek, a few wrong labels, what peeking earns."""
+"""Answers of chapter 7: patience, a calibration without a peek, a few wrong labels, choosing without a peek."""
 
 from __future__ import annotations
 
@@ -7,24 +7,40 @@ import numpy as np
 from labsupport.exercises import Answer
 
 
-def check_stop_at(stop_at) -> str | None:
-    """What is wrong with a rule of patience, or None."""
+def check_patience_needed(patience_needed) -> str | None:
+    """What is wrong with the least patience that keeps the best look of all, or None."""
     cases = (
-        (
-            [1, 3, 2, 2, 9],
-            2,
-            1,
-            "It must stop when so many looks in a row were no better, and not see what comes after.",
-        ),
-        ([1, 3, 2, 4, 3, 3, 9], 2, 3, "The count starts again at each new best."),
-        ([1, 2, 3], 1, 2, "Where the values rise to the end, the last one is the best."),
-        ([5, 5, 5], 2, 0, "Equal is not better: the first of equal values is kept."),
+        ([1, 3, 2, 2, 9], 3),
+        ([1, 3, 2, 4, 3, 3, 3, 9, 8, 8, 8, 8, 8], 4),
+        ([1, 4, 2, 2, 3, 5], 4),
+        ([1, 5, 2, 2, 5], 1),
+        ([1, 2, 3], 1),
+        ([7, 6, 5, 6], 1),
     )
-    for values, patience, right, says in cases:
-        given = stop_at(list(values), patience)
+    for values, right in cases:
+        given = patience_needed(list(values))
         if given != right:
-            return f"{says} stop_at({values}, {patience}) gives {given}, not {right}."
+            return f"{_patience_mistake(values, given)} patience_needed({values}) gives {given}, not {right}."
     return None
+
+
+def _patience_mistake(values: list, given) -> str:
+    """The sentence for a wrong patience, by the mistake that gives it."""
+    best = values.index(max(values))
+    records = [i for i in range(best + 1) if values[i] > max(values[:i], default=-np.inf)]
+    waits = np.diff(records)
+    last = len(values) - 1 - values[::-1].index(max(values))
+    mistakes = {
+        int(waits.max(initial=0)) - 1: "One too few: at that patience the rule stops at the look "
+        "before the new best.",
+        int(waits.sum()): "The count starts again at each new best, not only once.",
+        len(values) - 1 - best: "That counts the looks after the best one; there it may stop.",
+        int(np.diff([*records, last]).max(initial=1)): "Equal is not better: the first of equal "
+        "values is kept.",
+        0: "A patience below 1 stops before it has looked; the least is 1.",
+        len(values): "That is enough, but not the least.",
+    }
+    return mistakes.get(given, "It must outlast the longest wait for a new best, and no more.")
 
 
 def _cross_entropy(outputs: np.ndarray, y: np.ndarray) -> float:
@@ -73,46 +89,73 @@ def check_calibrated_loss(calibrated_loss) -> str | None:
     return f"On an example whose loss is {right:.4f} it gives {given:.4f}."
 
 
-def check_points_lost(answer, watch, set_aside, recipe) -> str | None:
+def check_points_lost(answer, watch, set_aside, chosen, recipe) -> str | None:
     """What is wrong with the points that LB loses at 10 percent wrong labels, or None; the chapter's functions."""
-    seeds = watch(*set_aside(0.1), {"LB": recipe}).groupby("seed").test_accuracy
-    best, last = seeds.max(), seeds.last()
+    table = watch(*set_aside(0.1), {"LB": recipe})
+    last = table.groupby("seed").test_accuracy.last()
+
+    def kept(column: str, least: bool = False):
+        return chosen(table, column, least=least).set_index("seed").test_accuracy
+
+    best = kept("held_out_accuracy")
     right = float((best - last).mean())
     if abs(answer - right) < 0.05:
         return None
-    if abs(answer + right) < 0.05:
-        return "The sign is wrong: points lost are the best minus the last."
-    if abs(answer - best.mean()) < 0.05:
-        return "That is the accuracy at the best look; subtract the one at the last."
-    if abs(answer - last.mean()) < 0.05:
-        return "That is the accuracy at the last look; subtract it from the one at the best."
+    mistakes = {
+        -right: "The sign is wrong: points lost are those of the chosen look minus those of the last.",
+        float((kept("test_accuracy") - last).mean()): "That look was chosen by the test accuracy: "
+        "a part of these points is what peeking earns.",
+        float((kept("held_out_loss", least=True) - last).mean()): "That look was chosen by the "
+        "held-out loss; choose by the held-out accuracy.",
+        float(best.mean()): "That is the chosen look; subtract the last one.",
+        float(last.mean()): "That is the last look; subtract it from the chosen one.",
+    }
+    for wrong, says in mistakes.items():
+        if abs(answer - wrong) < 0.05:
+            return says
     return f"You have {answer:.2f} points."
 
 
-def check_peek(peek) -> str | None:
-    """What is wrong with the mean of the largest of so many normal values, or None."""
-    known = {
-        1: 0.0,
-        2: 0.5642,
-        20: 1.8675,
-    }  # in standard deviations; David and Nagaraja, Order Statistics
-    for looks, right in known.items():
-        given = float(peek(looks, 2.0))
-        if abs(given - 2 * right) <= 0.02 * max(2 * right, 1):
+def _choose_and_score(right: np.ndarray, choose, score) -> float:
+    """Percent: the look that is best on samples ``choose``, minus the last look, on samples ``score``."""
+    accuracy = 100 * right[:, score].mean(axis=1)
+    return float(accuracy[right[:, choose].mean(axis=1).argmax()] - accuracy[-1])
+
+
+def check_gain_of_choosing(gain) -> str | None:
+    """What is wrong with an estimate of what choosing a look earns that does not peek, or None."""
+    rng = np.random.default_rng(7)
+    for looks, samples in ((12, 400), (30, 200)):
+        level = np.linspace(0.56, 0.60, looks)[:, None]
+        right = rng.random((looks, samples)) < level
+        even, odd, every = slice(0, None, 2), slice(1, None, 2), slice(None)
+        ways = [_choose_and_score(right, even, odd), _choose_and_score(right, odd, even)]
+        wanted = float(np.mean(ways))
+        given = float(gain(right.copy()))
+        if abs(given - wanted) < 1e-6:
             continue
-        if abs(given - right) <= 0.02 and right:
-            return "It does not depend on sigma: twice the standard deviation earns twice as much."
-        if looks == 1:
-            return f"One look chooses nothing and earns 0 in the mean; it gives {given:.2f}."
-        return (
-            f"With {looks} looks and a sigma of 2 it gives {given:.3f}; {2 * right:.3f} is right."
-        )
+        same = np.mean([_choose_and_score(right, half, half) for half in (even, odd)])
+        whole = np.mean([_choose_and_score(right, half, every) for half in (even, odd)])
+        mistakes = {
+            _choose_and_score(right, every, every): "It chooses and scores on the same samples: "
+            "that is hindsight.",
+            float(same): "Each half scores the look that it chose itself.",
+            float(whole): "The half that chose is among the samples that score.",
+            ways[0]: "Only the even half has chosen; let the other choose too.",
+            ways[1]: "Only the odd half has chosen; let the other choose too.",
+            wanted / 100: "The unit is points: a hundred times a share.",
+            -wanted: "The sign is wrong: the chosen look minus the last.",
+        }
+        for wrong, says in mistakes.items():
+            if abs(given - wrong) < 1e-6:
+                return says
+        return f"On {looks} looks at {samples} samples: {given:.3f}, and right is {wanted:.3f}."
     return None
 
 
 ANSWERS = {
-    "7.1": Answer(test=check_stop_at),
+    "7.1": Answer(test=check_patience_needed),
     "7.2": Answer(test=check_calibrated_loss),
     "7.3": Answer(test=check_points_lost),
-    "7.4": Answer(test=check_peek),
+    "7.4": Answer(test=check_gain_of_choosing),
 }

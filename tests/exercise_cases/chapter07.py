@@ -24,25 +24,48 @@ answer = calibrated_loss
 _BEST = "temperatures[int(np.argmin(losses))]"
 _TABLE = """
 table = watch(*set_aside(0.1), {{"LB": to_the_end}})
-best = chosen(table, "test_accuracy").test_accuracy.to_numpy()
 last = table.groupby("seed").test_accuracy.last().to_numpy()
+kept = chosen(table, {}).test_accuracy.to_numpy()
 answer = {}
 """
+_HELD = '"held_out_accuracy"'
+_RULE = """
+def patience_needed(values):
+    {}
+"""
+_GAIN = """
+def gain_of_choosing(right):
+    halves = [right[:, ::2], right[:, 1::2]]
+    gains = []
+    for choose, score in {}:
+        best = choose.mean(axis=1).argmax()
+        gains.append(100 * (score[best].mean() - score[-1].mean()))
+    return {}
+
+answer = gain_of_choosing
+"""
+_BOTH = "(halves, halves[::-1])"
 
 WRONG = {
     "7.1": {
-        "def stop_at(values, patience): return int(np.argmax(values))": "not see what comes after",
-        "def stop_at(values, patience): return len(values) - 1": "in a row",
-        """
-def stop_at(values, patience):
-    best = 0
-    for i, value in enumerate(values):
-        if value >= values[best]:
-            best = i
-        elif i - best >= patience:
-            break
-    return best
-""": "Equal is not better",
+        _RULE.format("return int(np.argmax(values))"): "not only once",
+        _RULE.format("return len(values)"): "not the least",
+        _RULE.format(
+            "return next(p for p in range(9) if stop_at(values, p + 1) == int(np.argmax(values)))"
+        ): "One too few",
+        _RULE.format(
+            "return next(p for p in range(9) if stop_at(values, p) == int(np.argmax(values)))"
+        ): "before it has looked",
+        _RULE.format(
+            """top = [i for i, v in enumerate(values) if v == max(values[: i + 1])]
+    return max([1, *np.diff(top)])"""
+        ): "Equal is not better",
+        _RULE.format(
+            """first = int(np.argmax(values))
+    records = [i for i in range(first + 1) if values[i] > max(values[:i], default=0)]
+    return max(1, len(values) - 1 - first, *np.diff(records))"""
+        ): "after the best one",
+        _RULE.format("return 7"): "outlast the longest wait",
     },
     "7.2": {
         "answer = calibrated_loss": "Both bugs",
@@ -57,12 +80,21 @@ def stop_at(values, patience):
         ): "the test loss is asked for",
     },
     "7.3": {
-        _TABLE.format("best.mean()"): "at the best look",
+        _TABLE.format('"test_accuracy"', "(kept - last).mean()"): "peeking",
+        _TABLE.format('"held_out_loss", least=True', "(kept - last).mean()"): "held-out loss",
+        _TABLE.format(_HELD, "kept.mean()"): "is the chosen look",
+        _TABLE.format(_HELD, "last.mean()"): "is the last look",
+        _TABLE.format(_HELD, "(last - kept).mean()"): "sign",
         "answer = 99.0": "99.00 points",
     },
     "7.4": {
-        "answer = lambda looks, sigma: sigma": "One look chooses nothing",
-        "answer = lambda n, sigma: np.random.default_rng(0).normal(size=(100_000, n)).max(1).mean()": "depend on sigma",
-        "answer = lambda looks, sigma: sigma * np.sqrt(2 * np.log(looks))": "is right",
+        _GAIN.format("[(right, right)]", "gains[0]"): "hindsight",
+        _GAIN.format("[(h, h) for h in halves]", "np.mean(gains)"): "chose itself",
+        _GAIN.format("[(h, right) for h in halves]", "np.mean(gains)"): "among the samples",
+        _GAIN.format("[halves]", "gains[0]"): "Only the even half",
+        _GAIN.format("[halves[::-1]]", "gains[0]"): "Only the odd half",
+        _GAIN.format(_BOTH, "np.mean(gains) / 100"): "unit is points",
+        _GAIN.format(_BOTH, "-np.mean(gains)"): "sign",
+        "answer = lambda right: 0.0": "right is",
     },
 }
