@@ -1,4 +1,4 @@
-"""Answers of chapter 6: an equivalence test, hills on straight lines, a flattered speed-up, a schedule of one's own."""
+"""Answers of chapter 6: an equivalence test and its plan, hills on lines, a flattered speed-up, a schedule."""
 
 from __future__ import annotations
 
@@ -52,6 +52,66 @@ def check_verdict(verdict) -> str | None:
             return "The differences near -2 are different too: look at both sides of the margin."
         return f"For {d} and a margin of {MARGIN} it says {given!r}; {right!r} is right."
     return None
+
+
+def _needed(differences, margin: float, factor=None, room: float | None = None) -> int | None:
+    """Seeds until the interval around this mean lies inside the margin; ``factor(n)`` and ``room`` for mistakes."""
+    d = np.asarray(differences, dtype=float)
+    room = margin - abs(d.mean()) if room is None else room
+    factor = factor or (lambda n: stats.t.ppf(0.975, n - 1))
+    if room <= 0:
+        return None
+    return next(n for n in range(2, 10**6) if factor(n) * d.std(ddof=1) / np.sqrt(n) < room)
+
+
+#: Five differences whose plan differs for each foreseen mistake, and a pair whose mean lies outside the margin.
+PLANNED = [0.8, -0.3, 0.5, 0.4, 0.1]
+OUTSIDE = [1.4, 0.2, 0.9, 0.6, 0.4]
+
+
+def check_plan(seeds) -> str | None:
+    """What is wrong with a number of seeds, or None."""
+    given, right = seeds(PLANNED, MARGIN), _needed(PLANNED, MARGIN)
+    mistakes = {
+        _needed(
+            PLANNED, MARGIN, room=MARGIN
+        ): "You plan as if the true difference were zero: the mean stays as it is, "
+        "and only what is left between it and the margin is room for the interval.",
+        **{
+            _needed(
+                PLANNED, MARGIN, factor=lambda n, normal=normal: normal
+            ): f"Your factor is {normal:g} for any number "
+            "of seeds: use stats.t.ppf(0.975, n - 1) with the n that you try."
+            for normal in (1.96, 2.0)
+        },
+        _needed(
+            PLANNED, MARGIN, factor=lambda n: stats.t.ppf(0.975, 4)
+        ): "You keep the factor of five seeds: it falls with the number of seeds, too.",
+        right
+        - 1: "One seed too few: that many leave the interval's end on the margin or outside of it.",
+    }
+    if given in mistakes:
+        return mistakes[given]
+    if given != right:
+        return f"For {PLANNED} and a margin of {MARGIN} it says {given!r} seeds; {right} is right."
+    for d in (OUTSIDE, [-x for x in OUTSIDE]):
+        if seeds(d, MARGIN) is not None:
+            return "A mean outside of the margin, on either side, never becomes equal with more seeds: return None."
+    mirrored = seeds([-x for x in PLANNED], MARGIN)
+    if mirrored != right:
+        return (
+            "Differences of the other sign need as many seeds: what counts is the size of the mean."
+        )
+    return None
+
+
+def check_equivalence(answer) -> str | None:
+    """What is wrong with a pair (verdict, seeds), or None."""
+    try:
+        verdict, seeds = answer
+    except TypeError:
+        return "Two functions are asked for: answer = verdict, seeds."
+    return check_verdict(verdict) or check_plan(seeds)
 
 
 def check_hill(hill, s, x_a, x_b) -> str | None:
@@ -129,7 +189,7 @@ def check_stages(stages, schedule, ours: float, most: float) -> str | None:
 
 
 ANSWERS = {
-    "6.1": Answer(test=check_verdict),
+    "6.1": Answer(test=check_equivalence),
     "6.2": Answer(test=check_hill),
     "6.3": Answer(test=check_speed_up),
     "6.4": Answer(test=check_stages),

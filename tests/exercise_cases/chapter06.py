@@ -48,8 +48,25 @@ def verdict(differences, margin):
         return "equal"
     return "different" if {different} else "not known"
 
-answer = verdict
+answer = verdict, seeds
 """
+_PLAN = """
+from labsupport.exercises import chapter06
+verdict = chapter06._verdict
+
+def seeds(differences, margin):
+    d = np.asarray(differences, dtype=float)
+    room = {room}
+    if {never}:
+        return None
+    n = {first}
+    while {factor} * d.std(ddof=1) / np.sqrt(n) >= room:
+        n += 1
+    return n
+
+answer = verdict, seeds
+"""
+_ROOM, _FACTOR = "margin - abs(d.mean())", "stats.t.ppf(0.975, n - 1)"
 _T = "stats.t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))"
 _INSIDE, _OUTSIDE = "-margin < low and high < margin", "low > margin or high < -margin"
 _HILL = """
@@ -83,7 +100,17 @@ WRONG = {
             half=_T, equal=_INSIDE, different="high > margin or low < -margin"
         ): "on one side",
         _VERDICT.format(half=_T, equal=_INSIDE, different="low > margin"): "both sides",
-        "answer = lambda differences, margin: 'equal'": "both sides",
+        "answer = lambda *given: 'equal', seeds": "both sides",
+        "answer = verdict": "Two functions",
+        _PLAN.format(room="margin", never="room <= 0", first=2, factor=_FACTOR): "were zero",
+        _PLAN.format(room=_ROOM, never="room <= 0", first=2, factor=2): "for any number",
+        _PLAN.format(room=_ROOM, never="room <= 0", first=2, factor=1.96): "for any number",
+        _PLAN.format(
+            room=_ROOM, never="room <= 0", first=2, factor="stats.t.ppf(0.975, 4)"
+        ): "factor of five seeds",
+        _PLAN.format(
+            room="margin - d.mean()", never="room <= 0", first=2, factor=_FACTOR
+        ): "on either side",
     },
     "6.2": {
         _HILL.format(
