@@ -1,4 +1,6 @@
-"""Answers of chapter 5: shapes by two epsilons, sharpness without its slope, where paths part, an average rise."""
+"""Answers of chapter 5: the slope's share by two boxes, sharpness without its slope, a first passage, an average rise,
+a control.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,38 @@ import torch
 from labsupport.engine.functions import adapt
 from labsupport.exercises import Answer, same
 
+SHARE_VERDICT = "The function is right. Now use it: whose ratio at the end is above 4?"
 VERDICT = "The measure is right. Now use it at the ends of SB and LB: from whose sharpness does it take more?"
+
+
+def check_share(answer) -> str | None:
+    """What is wrong with (the slope's share by two boxes, "SB" or "LB"), or None: a = 3 and b = 1 make 4 in the larger
+    box and 1.75 in the smaller one, and three quarters are slope.
+    """
+    if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[0]):
+        return 'Give the function and the name: answer = (share, "SB") or (share, "LB").'
+    share, whose = answer
+    mixed = share(4.0, 1.75)
+    if mixed is None:
+        return "Your function returns nothing yet."
+    mixed = float(mixed)
+    if abs(mixed - 0.75) < 1e-6 and abs(float(share(8.0, 2.0))) < 1e-6:
+        return None if same(whose, "LB", 0) else SHARE_VERDICT
+    for wrong, sentence in SHARE_MISTAKES.items():
+        if abs(mixed - wrong) < 1e-6:
+            return sentence
+    return f"With a slope of 3 and a bend of 1 it gives {mixed:.3f} instead of 0.75."
+
+
+#: What a mistaken share gives for 4 and 1.75, and what to say.
+SHARE_MISTAKES = {
+    0.25: "That is the bend's share; the slope's is asked for.",
+    3.0: "That is the slope's part itself: divide it by the larger value.",
+    0.875: "You doubled the smaller value and divided: a quarter of the bend is in it as well.",
+    4 * 4 / 1.75 - 1: "The two are exchanged: divide four times the smaller value by the larger.",
+    12 / 7: "You divided by the smaller value: the share of the larger one is asked for.",
+    16 / 7: "That is the ratio of the two. What ratio would slope alone give, and bend alone?",
+}
 
 
 def check_bend(answer) -> str | None:
@@ -18,7 +51,10 @@ def check_bend(answer) -> str | None:
     if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[0]):
         return 'Give the function and the verdict: answer = (bend, "larger") or (bend, "smaller").'
     bend, verdict = answer
-    plane = float(bend(adapt(lambda x: 3 * x[0] - x[1]), torch.tensor([1.0, 2.0]), 0.01))
+    plane = bend(adapt(lambda x: 3 * x[0] - x[1]), torch.tensor([1.0, 2.0]), 0.01)
+    if plane is None:
+        return "Your function returns nothing yet."
+    plane = float(plane)
     bowl = float(bend(adapt(lambda x: x[0] ** 2), torch.tensor([1.0]), 0.1))
     if abs(plane) < 1e-2 and abs(bowl - 2.0) < 1e-2:
         return None if same(verdict, "larger", 0) else VERDICT
@@ -33,10 +69,44 @@ def check_bend(answer) -> str | None:
     return f"On the parabola it gives {bowl:.2f} instead of 2.00."
 
 
-def parting(ratio, level: float = 2.0) -> float:
-    """The loss between 1 and 0.02 at which ``ratio``, a function of it, is ``level``."""
-    losses = np.geomspace(1.0, 0.02, 400)
-    return float(losses[np.argmin([abs(ratio(loss) - level) for loss in losses])])
+#: One run's records in the order of time, for a first passage: the loss falls, jumps, and falls again.
+LOSSES = np.array([1.0, 0.1, 0.01, 0.5, 0.05, 0.005])
+VALUES = np.array([1.0, 10.0, 100.0, 1.0, 2.0, 1.0])
+
+
+def check_first_passage(first_passage) -> str | None:
+    """What is wrong with the value at the first passage of a loss, or None: on the way down from 0.1 to 0.01 the value
+    rises from 10 to 100, so that it is 20 at a loss of 0.05; later the run passes 0.05 once more.
+    """
+
+    def given(level: float, end: int = len(LOSSES)) -> float:
+        found = first_passage(LOSSES[:end].copy(), VALUES[:end].copy(), level)
+        return float("nan") if found is None else float(found)
+
+    if np.isnan(given(0.05)):
+        return "It gives nothing at a loss that the run passes."
+    if abs(given(0.05, 3) - 60.0) < 0.1:
+        return "You join the records by a straight line on linear axes: take logarithms of both."
+    if abs(given(0.05, 3) - 10 ** (1 + 5 / 9)) < 0.1:
+        return "The losses need their logarithm too, as the values do."
+    if abs(given(0.05, 3) - (10 + 90 * np.log10(2))) < 0.1:
+        return "The values need their logarithm too, as the losses do."
+    if abs(given(0.05, 3) - 100.0) < 0.1:
+        return "You return the first record at or below the level: draw the line from the record before it."
+    if abs(given(0.05, 3) - 20.0) > 0.1:
+        return f"From (0.1, 10) to (0.01, 100) it gives {given(0.05, 3):.3g} at 0.05 instead of 20."
+    if abs(given(0.05) - 20.0) > 0.1:
+        return (
+            f"On a run with a spike it gives {given(0.05):.3g} instead of 20: keep the order of time, do not sort, "
+            "and stop at the first passage."
+        )
+    if abs(given(0.01) - 100.0) > 0.1 or abs(given(0.1, 3) - 10.0) > 0.1:
+        return "A record that lies at the level itself counts: its own value is asked for there."
+    if not np.isnan(given(0.001)):
+        return f"The run never falls to 0.001, and yet it gives {given(0.001):.3g}: return np.nan there."
+    if not np.isnan(given(2.0)):
+        return f"The run begins below 2, and yet it gives {given(2.0):.3g} there: return np.nan."
+    return None
 
 
 #: The box's half-width, and how many points are drawn, in the tests of an average rise.
@@ -85,31 +155,17 @@ def check_average_rise(average_rise) -> str | None:
 
 
 ANSWERS = {
-    "5.1": Answer(
-        [2, 4, 16],
-        mistakes={
-            "Those are the powers; two to these powers is asked for.": [1, 2, 4],
-            "A box twice as wide makes the step twice as long, and the rise 2 to the power: you halved instead.": [
-                0.5,
-                0.25,
-                0.0625,
-            ],
-            "You doubled all three: only the slope's rise doubles.": [2, 2, 2],
-            "The fourth power of 2 is 16.": [2, 4, 8],
-        },
-    ),
+    "5.1": Answer(test=check_share),
     "5.2": Answer(test=check_bend),
-    "5.3": Answer(
-        parting,
-        tolerance=0.1,
+    "5.3": Answer(test=check_first_passage),
+    "5.4": Answer(test=check_average_rise),
+    "5.5": Answer(
+        "a",
         mistakes={
-            "That is where the two are equally sharp: the ratio is 1 there.": lambda ratio: parting(
-                ratio, 1.0
-            ),
-            "That is where LB is twice as sharp in the larger box, 1e-3.": lambda ratio: parting(
-                lambda loss: ratio(loss, 1e-3)
-            ),
+            "Other seeds ask the same question again: these runs, too, do a tenth of the training.": "b",
+            "Two changes at once, and as little training as before: it can tell even less.": "c",
+            "A spike there would come at the full rate, of which we know that it spikes: it says nothing about "
+            "how long the small rate would stay calm.": "d",
         },
     ),
-    "5.4": Answer(test=check_average_rise),
 }
