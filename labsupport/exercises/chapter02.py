@@ -1,4 +1,4 @@
-"""Chapter 2's exercises: the other gap, seeds that would be needed, a control, an error of paired accuracies."""
+"""Chapter 2's exercises: an interval that counts runs, seeds that would be needed, a control, a paired error."""
 
 from __future__ import annotations
 
@@ -19,10 +19,67 @@ FIXED = {
 ENOUGH = 1500
 
 
-def of_other_gap(gap, batch: str = "LB", how: str = "mean") -> float:
-    """Training minus test accuracy of one batch."""
-    rows = gap[gap.batch == batch]
-    return float(getattr(rows.train_accuracy - rows.test_accuracy, how)())
+def _ends(values: np.ndarray, factor: float | None = None, ddof: int = 1, root: float = 0.5):
+    """The two ends of the t-interval of independent values, or of one with a foreseen mistake in it."""
+    n = len(values)
+    factor = student.ppf(0.975, n - 1) if factor is None else factor
+    half = factor * values.std(ddof=ddof) / n**root
+    return values.mean() - half, values.mean() + half
+
+
+def test_interval(estimate) -> str | None:
+    """Exercise 2.1: does ``interval_of(differences)`` count seeds, not records?"""
+    if not callable(estimate):
+        return "The answer is the function itself: answer = interval_of."
+    draw = np.random.default_rng(0)
+    table = 5 + draw.normal(size=(6, 1)) + 0.4 * draw.normal(size=(6, 8))  # seeds differ most
+    given = np.asarray(estimate(table.copy()), dtype=float).ravel()
+    if len(given) != 2:
+        return f"Return two numbers, the lower and the upper end; yours returns {len(given)}."
+    seeds = table.mean(axis=1)
+    mistakes = {
+        "That counts each record as a training of its own: 48 values, of which 6 are independent.": _ends(
+            table.ravel()
+        ),
+        "That averages over the seeds, and the scatter among records is left: a row is a seed.": _ends(
+            table.mean(axis=0)
+        ),
+        "That is valid, and throws all records but the last away: average each seed's records.": _ends(
+            table[:, -1]
+        ),
+        "With 6 seeds the factor is t = 2.57, not that of a normal distribution.": _ends(
+            seeds, student.ppf(0.975, 10**9)
+        ),
+        "That uses two standard errors; with so few seeds t is larger.": _ends(seeds, 2.0),
+        "That takes t for all 48 values: the degrees of freedom are the seeds minus one.": _ends(
+            seeds, student.ppf(0.975, table.size - 1)
+        ),
+        "That takes t for n degrees of freedom; there are n - 1.": _ends(
+            seeds, student.ppf(0.975, len(seeds))
+        ),
+        "That is the standard deviation of all n values: divide by n - 1, ddof=1.": _ends(
+            seeds, ddof=0
+        ),
+        "That leaves out the root: the standard error is s over the root of n.": _ends(
+            seeds, root=1.0
+        ),
+        "That is how far one seed scatters: divide by the root of the number of seeds.": _ends(
+            seeds, root=0.0
+        ),
+    }
+    right = _ends(seeds)
+    if same(given, right, 1e-6):
+        return None
+    if same(given[::-1], right, 1e-6):
+        return "The lower end comes first."
+    for sentence, wrong in mistakes.items():
+        if same(given, wrong, 1e-4):
+            return sentence
+    low, high = right
+    return (
+        f"On a table of 6 seeds and 8 records yours goes from {given[0]:.3f} to {given[1]:.3f}; "
+        f"{low:.3f} to {high:.3f} is right."
+    )
 
 
 def seeds_needed(deviation: float, effect: float = 0.5) -> int:
@@ -92,19 +149,7 @@ def test_error(estimate) -> str | None:
 
 
 ANSWERS = {
-    "2.1": Answer(
-        of_other_gap,
-        mistakes={
-            "That is SB's.": lambda gap: of_other_gap(gap, "SB"),
-            "The sign is wrong: training minus test.": lambda gap: -of_other_gap(gap),
-            "That is the paper's gap, between two networks.": lambda gap: (
-                of_other_gap(gap) - of_other_gap(gap, "SB")
-            ),
-            "Take the mean over the five seeds, not their sum.": lambda gap: of_other_gap(
-                gap, how="sum"
-            ),
-        },
-    ),
+    "2.1": Answer(test=test_interval),
     "2.2": Answer(
         seeds_needed,
         tolerance=1e-9,

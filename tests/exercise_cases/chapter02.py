@@ -1,4 +1,6 @@
-"""Chapter 2's exercises, tried on a table of two seeds."""
+"""Chapter 2's exercises, tried on records of two seeds."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,19 +10,14 @@ from labsupport import Recipe, settings, training
 
 
 def names() -> dict:
-    gap = pd.DataFrame(
-        {
-            "batch": ["SB", "SB", "LB", "LB"],
-            "train_accuracy": [99.9, 99.8, 100.0, 100.0],
-            "test_accuracy": [70.3, 70.9, 62.6, 62.3],
-        }
-    )
+    seeds, accuracies = np.repeat([0, 1], 5), np.linspace(60, 70, 10)
+    history = pd.DataFrame({"seed": seeds, "test_accuracy": accuracies})
     return {
         "np": np,
         "student": student,
         "Recipe": Recipe,
         "training": training,
-        "gap": gap,
+        "runs": {name: SimpleNamespace(history=history) for name in ("SB", "LB")},
         "deviation": 0.58,
         "s": settings.TABLE["laptop"],
     }
@@ -34,8 +31,33 @@ def _error(body: str) -> str:
     return f"def answer(a, b):\n    each = a.astype(float) - b.astype(float)\n    return {body}\n"
 
 
+def _ends(values: str, factor: str = "student.ppf(0.975, n - 1)", error: str = "s / np.sqrt(n)"):
+    """Code of an `interval_of` that takes these values, this factor and this standard error."""
+    return (
+        f"def answer(differences):\n    values = {values}\n    n, s = len(values), values.std(ddof=1)\n"
+        f"    half = {factor} * {error}\n    return values.mean() - half, values.mean() + half\n"
+    )
+
+
+SEEDS = "differences.mean(axis=1)"
 STOP, STEPS = "epochs=100, stop_loss=0.01", "steps=3000"
 WRONG = {
+    "2.1": {
+        "answer = interval_of": "48 values, of which 6 are independent",
+        "answer = interval_of(late)": "the function itself",
+        "def answer(differences):\n    return differences.mean()\n": "Return two numbers",
+        _ends("differences.mean(axis=0)"): "a row is a seed",
+        _ends("differences[:, -1]"): "throws all records but the last away",
+        _ends(SEEDS, "1.96"): "not that of a normal distribution",
+        _ends(SEEDS, "2"): "two standard errors",
+        _ends(SEEDS, "student.ppf(0.975, 47)"): "the seeds minus one",
+        _ends(SEEDS, "student.ppf(0.975, n)"): "n degrees of freedom",
+        _ends(SEEDS, error="values.std() / np.sqrt(n)"): "ddof=1",
+        _ends(SEEDS, error="s / n"): "leaves out the root",
+        _ends(SEEDS, error="s"): "how far one seed scatters",
+        _ends(SEEDS, "-student.ppf(0.975, n - 1)"): "lower end comes first",
+        _ends(SEEDS, "5"): "is right",
+    },
     "2.3": {
         "answer = design": "ends a run before its updates",
         "answer = 3": "a dictionary of two recipes",
