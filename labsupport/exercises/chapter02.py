@@ -19,12 +19,14 @@ FIXED = {
 ENOUGH = 1500
 
 
-def _ends(values: np.ndarray, factor: float | None = None, ddof: int = 1, root: float = 0.5):
+def _ends(
+    values: np.ndarray, factor: float | None = None, ddof: int = 1, root: float = 0.5
+) -> tuple[float, float]:
     """The two ends of the t-interval of independent values, or of one with a foreseen mistake in it."""
     n = len(values)
     factor = student.ppf(0.975, n - 1) if factor is None else factor
     half = factor * values.std(ddof=ddof) / n**root
-    return values.mean() - half, values.mean() + half
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 def test_interval(estimate) -> str | None:
