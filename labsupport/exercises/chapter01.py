@@ -1,4 +1,4 @@
-"""Chapter 1's exercises: counting updates, choosing a batch, finding a bug, a noise meter."""
+"""Chapter 1's exercises: a control, choosing a batch, finding a bug, a claim to attack, a noise meter."""
 
 from __future__ import annotations
 
@@ -73,16 +73,26 @@ def test_noise_scale(estimate) -> str | None:
     return f"On gradients whose noise scale is 50 your function gives {found:.3g}; the means say {wanted:.3g}."
 
 
+def _between(of_class, share, full, **_) -> float:
+    """The mean squared distance of the classes' gradients (classes, n) from the full one (n,)."""
+    return (share * (of_class - full).square().sum(1)).sum().item()
+
+
 ANSWERS = {
     "1.1": Answer(
-        8400,
+        934,
         tolerance=1e-9,
         mistakes={
-            "You left out the smaller batch at the end of each epoch.": 8300,
-            "You counted the smaller batch once; it comes in every epoch.": 8301,
-            "A third of an update cannot be made: round up within each epoch.": 400_000 / 48,
-            "You rounded up once for all epochs together; each epoch has a smaller batch of its own.": 8334,
-            "That is the number in one epoch.": 84,
+            "Ten times the batch is not a tenth of the updates: count an epoch's batches, the small one too.": 1000,
+            "That is equal epochs: 900 updates with batches of 480 against 8,400 with batches of 48.": 100,
+            "933 epochs make 8,397 updates, three too few.": 933,
+            "Whole epochs are asked for: round up.": 8400 / 9,
+            "That is the number of updates, not of epochs.": 8400,
+            "You left out the smaller batch of an epoch with batches of 48.": 923,
+            "You left out the smaller batch of an epoch with batches of 480.": 1050,
+            "You left out the smaller batch at the end of each epoch, for both sizes.": 1038,
+            "You rounded up once for all epochs together; each epoch has a smaller batch of its own.": 926,
+            "That is the number of updates in one epoch with batches of 48.": 84,
         },
     ),
     "1.2": Answer(
@@ -106,16 +116,31 @@ ANSWERS = {
     ),
     "1.3": Answer(test=test_cut),
     "1.4": Answer(
-        lambda in_order, shuffled: in_order / shuffled,
-        tolerance=0.1,
+        lambda shuffled, **known: _between(**known) / shuffled,
+        tolerance=0.01,
         mistakes={
-            "That is the ratio upside down: sorted over shuffled is asked for.": lambda in_order, shuffled: (
-                shuffled / in_order
+            "Nothing is left only if each batch holds all classes; one class misses the others.": 0,
+            "That is the ratio at 32; it still holds the differences within a class.": lambda in_order, shuffled, **_: (
+                in_order / shuffled
             ),
-            "That is the ratio of the lengths; the noise is their square.": lambda in_order, shuffled: (
-                (in_order / shuffled) ** 0.5
+            "That is the ratio upside down.": lambda shuffled, **known: (
+                shuffled / _between(**known)
             ),
-            "Batches of one class are not independent samples: their errors do not cancel.": 1,
+            "That is the ratio of the lengths; the noise is their square.": lambda shuffled, **known: (
+                (_between(**known) / shuffled) ** 0.5
+            ),
+            "Noise is the distance from the full gradient: subtract it.": lambda of_class, share, shuffled, **_: (
+                (share * of_class.square().sum(1)).sum().item() / shuffled
+            ),
+            "You added up the classes: weigh each by its share.": lambda of_class, full, shuffled, **_: (
+                (of_class - full).square().sum().item() / shuffled
+            ),
+            "Divide by the noise of shuffled batches of 32.": lambda shuffled, **known: _between(
+                **known
+            ),
+            "You divided by the noise of sorted batches of 32.": lambda in_order, **known: (
+                _between(in_order=in_order, **known) / in_order
+            ),
         },
     ),
     "1.5": Answer(test=test_noise_scale),

@@ -1,4 +1,4 @@
-"""Chapter 3's exercises: a shift's cost, equal bends, a renamed network, a law, a bend of one's own."""
+"""Chapter 3's exercises: a shift's cost, equal bends, a renamed network, equal distance, a bend of one's own."""
 
 from __future__ import annotations
 
@@ -61,36 +61,68 @@ def test_bend(bend, f, x, longer, other) -> str | None:
     return None
 
 
-def _slope(mean) -> float:
-    return float(np.polyfit(np.log(mean.index), np.log(mean), 1)[0])
+def _factors(way, *, logarithms: bool = True, of: str = "updates") -> np.ndarray:
+    """For each seed, SB over LB: updates until SB is as far as LB ended, or distance at LB's updates."""
+    scale, back = (np.log, np.exp) if logarithms else (np.asarray, np.asarray)
+    given = {"updates": "distance", "distance": "updates"}[of]
+    factors = []
+    for seed, small in way[way.run == "SB"].groupby("seed"):
+        large = way[(way.run == "LB") & (way.seed == seed)].iloc[0]
+        x, y = (scale(small[column].astype(float)) for column in (given, of))
+        factors.append(back(np.interp(scale(float(large[given])), x, y)) / large[of])
+    return np.array(factors)
+
+
+def _needed(way) -> float:
+    """Exercise 3.4: how many times LB's updates SB makes until it is as far as LB ended."""
+    return float(_factors(way).mean())
+
+
+def _ends(way, column: str) -> float:
+    """SB over LB at their last updates."""
+    last = way.groupby(["run", "seed"])[column].last().astype(float)
+    return float((last["SB"] / last["LB"]).mean())
 
 
 ANSWERS = {
     "3.1": Answer(
-        9,
+        2.25,
         mistakes={
-            "The width enters squared: the curvature of the valley is 1 / w^2.": 3,
-            "That is the inverse: the narrow valley costs more.": 1 / 9,
-            "You squared twice: the cost is s^2 / (2 w^2).": 81,
-            "The 2 in s^2 / (2 w^2) stands in both costs and cancels.": 4.5,
+            "The network computes the same, but its valley is twice as wide in the new weights.": 9,
+            "The width enters squared: at twice the width the cost is a quarter.": 4.5,
+            "Longer rows make the valley wider, not narrower.": 36,
+            "Longer rows make the valley wider, not narrower, and the width enters squared.": 18,
+            "That is the inverse: the sharp valley still costs more.": 4 / 9,
+            "That is by how much the cost falls; the question asks for what is left of the 9.": 4,
         },
     ),
     "3.2": Answer(test=test_factor),
     "3.3": Answer(test=test_renamed),
     "3.4": Answer(
-        _slope,
-        tolerance=0.05,
+        _needed,
+        tolerance=0.01,
         mistakes={
-            "That is the inverse: fit the distance against the updates.": lambda mean: (
-                1 / _slope(mean)
+            "That is the inverse: SB's updates belong above the line, LB's below.": lambda way: (
+                1 / _needed(way)
             ),
-            "That is the fit without logarithms.": lambda mean: float(
-                np.polyfit(mean.index, mean, 1)[0]
+            "That is SB's distance over LB's at equal updates; here the distance is given.": (
+                lambda way: float(_factors(way, of="distance").mean())
             ),
-            "That is the intercept; the slope is the first of the two numbers.": lambda mean: float(
-                np.polyfit(np.log(mean.index), np.log(mean), 1)[1]
+            "That is LB's distance over SB's at equal updates; here the distance is given.": (
+                lambda way: float((1 / _factors(way, of="distance")).mean())
             ),
-            "Steps in one direction would give 1; look at the fit.": 1.0,
+            "That compares all updates of both; stop SB where it is as far as LB ended.": (
+                lambda way: _ends(way, "updates")
+            ),
+            "That is the ratio of the distances at the ends; the question asks for updates.": (
+                lambda way: _ends(way, "distance")
+            ),
+            "That is SB's share of its whole way: the distance is not proportional to the updates.": (
+                lambda way: _ends(way, "updates") / _ends(way, "distance")
+            ),
+            "The path between two checkpoints is straight in the logarithms; take them first.": (
+                lambda way: float(_factors(way, logarithms=False).mean())
+            ),
         },
     ),
     "3.5": Answer(test=test_bend),

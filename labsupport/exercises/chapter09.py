@@ -10,18 +10,57 @@ from labsupport.experiments import minima, questions, scorecards
 from labsupport.sharpness import sharpness
 
 
-def _flatter(factor, s) -> str | None:
-    if not factor > 0:
-        return f"The factor is {factor}; a row can be scaled by a positive number only."
-    lb, sb = (minima(s)[name].x[:1] for name in ("LB", "SB"))
-    changed = symmetry.scale_rows(s.main.network, lb, float(factor))
-    lb_now, sb_now = (
-        sharpness(s.main.objective(), x, starts=1).value.item() for x in (changed, sb)
-    )
-    if lb_now < sb_now:
-        return None
-    advice = " Smaller weights make the box relatively larger." if factor < 1 else ""
-    return f"LB is now at {lb_now:.2f} percent, SB at {sb_now:.2f}.{advice}"
+def _turned_round(factors, s) -> str | None:
+    try:
+        for_lb, for_sb = (float(factor) for factor in factors)
+    except (TypeError, ValueError):
+        return f"The answer is {factors}; two numbers are asked for: (for LB, for SB)."
+    if not (for_lb > 0 and for_sb > 0):
+        return f"The factors are {for_lb:g} and {for_sb:g}; rows take positive numbers only."
+    if for_lb < 1 < for_sb:
+        return "Smaller weights make the box relatively larger: exchange the two factors."
+    points = {name: run.x[:1] for name, run in minima(s).items()}
+
+    def measured(name: str, factor: float = 1.0) -> float:
+        x = symmetry.scale_rows(s.main.network, points[name], factor)
+        return sharpness(s.main.objective(), x, starts=1).value.item()
+
+    if (lb := measured("LB", for_lb)) >= (trained := measured("SB")):
+        return f"LB is now at {lb:.2f} percent; SB as trained has {trained:.2f}."
+    if (sb := measured("SB", for_sb)) <= (trained := measured("LB")):
+        return f"LB is right. SB is now at {sb:.2f} percent; LB as trained has {trained:.2f}."
+    return None
+
+
+def _limit(given) -> str | None:
+    if not callable(given):
+        return f"The answer is {given}; a function of rate and momentum is asked for: limit."
+    for rate, momentum in ((0.1, 0.9), (0.3, 0.0), (0.05, 0.5)):
+        wanted, called = 2 * (1 + momentum) / rate, f"limit({rate}, {momentum})"
+        found = given(rate, momentum)
+        if not isinstance(found, (int, float, np.number)):
+            return f"{called} returns {found!r}; a number is asked for."
+        if abs(found / wanted - 1) <= 0.01:
+            continue
+        for says, wrong in _limits_foreseen(rate, momentum).items():
+            if abs(found / wrong - 1) <= 0.01:
+                return f"{called} is {found:.4g}. {says}"
+        side = "does not grow" if found < wanted else "grows"
+        return f"{called} is {found:.4g}, but x {side} at {(found + wanted) / 2:.4g}."
+    return None
+
+
+def _limits_foreseen(rate: float, momentum: float) -> dict[str, float]:
+    """What to say to a wrong limit, and that limit."""
+    return {
+        "That is 2 / rate, the limit without momentum.": 2 / rate,
+        "Momentum does lengthen a steady walk by 1 / (1 - momentum), but at the limit x flips its "
+        "sign at every step, and the steps kept in v partly cancel.": 2 * (1 - momentum) / rate,
+        "At the limit v is not larger by 1 / (1 - momentum): its terms change sign.": 2
+        / (rate * (1 - momentum)),
+        "That is the limit of Adam's average, which multiplies the new gradient by "
+        "1 - momentum; v here does not.": 2 * (1 + momentum) / ((1 - momentum) * rate),
+    }
 
 
 def _ranks(given) -> str | None:
@@ -29,11 +68,18 @@ def _ranks(given) -> str | None:
         found, wanted = np.asarray(given(np.array(values)), dtype=float), _mean_ranks(values)
         if found.shape == wanted.shape and np.allclose(found, wanted):
             continue
-        if found.shape == wanted.shape and np.allclose(found + 1, wanted):
-            return f"ranks({values}) starts from 0; the smallest value has rank 1."
-        distinct = len(set(values)) == len(values)
-        tie = "" if distinct else " Equal values share the mean of their ranks."
-        return f"ranks({values}) is {found.tolist()}, not {wanted.tolist()}.{tie}"
+        said = f"ranks({values}) is {found.tolist()}."
+        if found.shape != wanted.shape:
+            return f"{said} One rank for each of the {len(values)} values is asked for."
+        if np.allclose(found + 1, wanted) or found.min() < 1:
+            return f"{said} It starts from 0; the smallest value has rank 1."
+        if len({(v, r) for v, r in zip(values, found)}) > len(set(values)):
+            return f"{said} Equal values have different ranks, so the order of the rows decides."
+        if np.isclose(found.sum(), wanted.sum()):
+            return f"{said} The larger of two values has the larger rank, in the values' own order."
+        return (
+            f"{said} Equal values agree; the ranks add up to {found.sum():g}, not {wanted.sum():g}."
+        )
     return None
 
 
@@ -68,18 +114,8 @@ def _sixth(given, claims) -> str | None:
 
 
 ANSWERS = {
-    "9.1": Answer(test=_flatter),
-    "9.2": Answer(
-        right=2 * (1 + 0.9) / 0.1,
-        tolerance=0.01,
-        mistakes={
-            "That is the limit without momentum, 2 / rate.": 2 / 0.1,
-            "That is what momentum would do to the limit if it lengthened every step: "
-            "2 (1 - momentum) / rate.": 2 * (1 - 0.9) / 0.1,
-            "That is 2 / rate / (1 - momentum): the limit of Adam's kind of average is twice "
-            "1.9 over 0.01, and here v is not averaged.": 2 / 0.1 / (1 - 0.9),
-        },
-    ),
+    "9.1": Answer(test=_turned_round),
+    "9.2": Answer(test=_limit),
     "9.3": Answer(test=_ranks),
     "9.4": Answer(test=_sixth),
 }

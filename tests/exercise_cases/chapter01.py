@@ -68,6 +68,10 @@ WRONG = {
             "return list(torch.randperm(total, generator=generator).split(50))"
         ): "32, 32, 32 and 4",
     },
+    "1.4": {
+        "answer = noise_of(sorted_order) / noise_of(shuffled_order)": "within a class",
+        "answer = noise_of(sorted_order)": "Your answer is",
+    },
     "1.5": {
         "answer = noise_scale": "ratio of the two means",
         "answer = 50": "the function itself",

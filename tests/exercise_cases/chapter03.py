@@ -32,7 +32,12 @@ def bends(factor: float) -> pd.DataFrame:
 
 def names() -> dict:
     updates = np.array([125, 500, 2000, 8000])
-    way = pd.DataFrame({"run": "SB", "updates": updates, "distance": 0.3 * updates**0.45})
+    small = [
+        pd.DataFrame({"run": "SB", "seed": seed, "updates": updates, "distance": b * updates**0.45})
+        for seed, b in enumerate((0.3, 0.31))
+    ]
+    large = pd.DataFrame({"run": "LB", "seed": [0, 1], "updates": 780, "distance": [7.0, 7.1]})
+    way = pd.concat([*small, large])
     return {
         **_shared(),
         "way": way,
@@ -80,6 +85,7 @@ WRONG = {
             'weights["1.bias"].copy_(weights["1.bias"][:, [0] * 128].clone())'
         ): "lost or came twice",
     },
+    "3.4": {"answer = 1.0": "Your answer is 1."},
     "3.5": {
         "answer = 3.0": "the function itself",
         "answer = own_bend": "grow with the rows",
