@@ -73,12 +73,12 @@ QUESTIONS = (
         ("Dinh 2017: rescaling can make a minimum arbitrarily sharp, with the same function",),
     ),
     Question(
-        "Also by measures that rescaling cannot fool?",
+        "Also by measures repaired against rescaling?",
         ("3.6", "9.4", "9.5", "9.16"),
         ("3.5",),
         (),
         ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
-        ("Li 2018: filter normalization helps to compare pictures of two surfaces",),
+        (),
     ),
     Question(
         "Can the gap be removed, at the stop and rate of chapter 2?",
