@@ -87,7 +87,7 @@ def check_plan(seeds) -> str | None:
         _needed(
             PLANNED, MARGIN, factor=lambda n: stats.t.ppf(0.975, 4)
         ): "You keep the factor of five seeds: it falls with the number of seeds, too.",
-        right
+        (right or 0)
         - 1: "One seed too few: that many leave the interval's end on the margin or outside of it.",
     }
     if given in mistakes:

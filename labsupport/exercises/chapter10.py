@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from scipy import stats
 
@@ -69,7 +67,7 @@ def _arms(reason: str, control: Recipe, changed: Recipe) -> str | None:
 
 
 def _threshold(points) -> str | None:
-    if isinstance(points, bool) or not isinstance(points, Real) or not np.isfinite(points):
+    if not isinstance(points, (int, float)) or isinstance(points, bool) or not np.isfinite(points):
         return '"yes below" is a number of points: which SB minus LB would make you say yes?'
     if points >= GAP:
         return f"SB minus LB is {GAP} already: a threshold of {points} says yes without any change."
