@@ -70,12 +70,12 @@ def test_all_studies_run_and_are_compared(sets):
     )
 
 
-def test_a_network_for_images_is_trained_too(sets):
+def test_networks_for_images_are_trained_too(sets):
     said = ask(
         "reproduce",
         "table2",
         "--networks",
-        "C1",
+        "F1,C1",
         "--seeds",
         1,
         "--scale",
