@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import nbformat
@@ -262,6 +263,13 @@ def fork(tmp_path, clone):
     git("remote", "add", "origin", str(tmp_path / "remote.git"))
     git("push", "-q", "origin", "main", "v1.0.0")
     return root, git
+
+
+def test_publishing_needs_no_more_than_its_workflow_installs():
+    absent = "import sys; sys.modules |= dict.fromkeys(['PIL', 'torch', 'matplotlib', 'numpy'])"
+    call = [sys.executable, "-c", f"{absent}; import tools.publish"]
+    found = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
 
 
 def test_the_published_branch_holds_the_address_and_main_does_not(fork, monkeypatch):

@@ -13,7 +13,6 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode, ValidationError
 
-from tools import pictures
 from tools.files import Refused, write_whole
 
 METADATA_KEPT = {"rise", "nbgrader", "otter"}  # of a notebook, beside those that all chapters share
@@ -117,6 +116,10 @@ def normalize(notebook: NotebookNode, shared: dict[str, Any], name: str = "The n
 
     Raises Refused if it is no valid notebook even so; it is then not to be written.
     """
+    from tools import (
+        pictures,
+    )  # what only reads and writes notebooks, as publishing does, needs no Pillow
+
     kept = {key: value for key, value in notebook.metadata.items() if key in METADATA_KEPT}
     if widgets := widget_states(notebook.metadata.get("widgets")):
         kept["widgets"] = widgets

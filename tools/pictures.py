@@ -15,10 +15,8 @@ from nbformat import NotebookNode
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 COLORS = 256
-MISS, SHARE = (
-    5,
-    0.01,
-)  # levels of 255 that a palette may miss by, in all but this share of the pixels
+#: Levels of 255 that a palette may miss by, in all but this share of the pixels.
+MISS, SHARE = 5, 0.01
 PNG = "image/png"
 
 
@@ -28,9 +26,8 @@ def reduce(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", []):
             picture = output.get("data", {}).get(PNG)
             if picture:
-                with suppress(
-                    binascii.Error, UnidentifiedImageError
-                ):  # no picture: not ours to mend
+                # what is no picture is not ours to mend
+                with suppress(binascii.Error, UnidentifiedImageError):
                     smaller = with_palette(base64.b64decode(picture))
                     output.data[PNG] = base64.b64encode(smaller).decode()
 
