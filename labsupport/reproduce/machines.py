@@ -65,9 +65,8 @@ def operations(network: str, classes: int, shape: tuple[int, ...]) -> float:
     return 3 * counter.get_total_flops() / 2
 
 
-def _work(unit: Unit, problem: Problem) -> tuple[float, float]:
-    """Samples whose gradient a unit takes at most, and its steps or evaluations in pieces."""
-    total = len(problem.load("cpu").y_train)
+def _work(unit: Unit, total: int) -> tuple[float, float]:
+    """Samples whose gradient a unit takes at most of ``total``, and its steps or evaluations in pieces."""
     pieces = -(-total // CHUNK)
     if isinstance(unit, Training):
         epochs = unit.recipe.epochs or 0
@@ -86,13 +85,20 @@ def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.D
     not here.
     """
     rows: dict[tuple, dict] = {}
+    known: dict[
+        Problem, tuple[int, float]
+    ] = {}  # samples and operations of each, whose data are read once
     for unit in in_order(list(units)):
         if isinstance(unit, Sharpness) and unit.method == "paper":
             continue
         problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
-        data = problem.load("cpu")
-        each = operations(str(problem.network), data.num_classes, tuple(data.x_train.shape[1:]))
-        samples, steps = _work(unit, problem)
+        if problem not in known:
+            data = problem.load("cpu")
+            shape = tuple(data.x_train.shape[1:])
+            each = operations(str(problem.network), data.num_classes, shape)
+            known[problem] = len(data.y_train), each
+        total, each = known[problem]
+        samples, steps = _work(unit, total)
         for machine in machines:
             row = rows.setdefault(
                 (problem.network, problem.dataset, machine.name), {"seconds": 0.0, "bytes": 0.0}
