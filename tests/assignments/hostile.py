@@ -45,7 +45,7 @@ _READS = """
 import os
 found = []
 for folder, folders, files in os.walk("/"):
-    if folder.startswith(("/proc", "/sys", "/usr")) or folder.endswith(("/site-packages", "/lib")):
+    if folder.startswith(("/proc", "/sys", "/usr")) or folder.endswith(("/site-packages", "/lib", "/labsupport/results")):
         folders[:] = []
         continue
     for name in files:
