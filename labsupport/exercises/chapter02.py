@@ -1,4 +1,4 @@
-"""Chapter 2's exercises: an interval that counts runs, seeds that would be needed, a control, a paired error."""
+"""Chapter 2's exercises: an interval that counts runs, seeds that equality needs, a control, a paired error."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ FIXED = {
 }
 #: Updates with which F1s fits 10,000 images in batches of 64, about ten epochs.
 ENOUGH = 1500
+#: The paper's effect on F1, points: the margin of equality on real images.
+MARGIN = 0.22
 
 
 def _ends(
@@ -84,12 +86,33 @@ def test_interval(estimate) -> str | None:
     )
 
 
-def seeds_needed(deviation: float, effect: float = 0.5) -> int:
-    """The smallest n with t s / sqrt(n) below the effect."""
-    n = 2
-    while student.ppf(0.975, n - 1) * deviation / np.sqrt(n) >= effect:
-        n += 1
-    return n
+def _seeds(
+    gap,
+    ends: str = "both",
+    level: float = 0.95,
+    t_of: float | None = None,
+    ddof: int = 1,
+    root: float = 0.5,
+) -> int | None:
+    """The smallest number of seeds whose t-interval lies within the margin, or that of a foreseen mistake.
+
+    ``gap`` is the mean and scatter to go by, points, one value a seed; ``ends`` says what is compared with the
+    margin: "both" ends, the "low" end alone, or the "half" width without the mean; "zero" asks for a low end above 0.
+    ``t_of`` is a factor that stands in for t of n - 1 degrees of freedom.
+    """
+    mean, deviation = np.mean(gap), np.std(gap, ddof=ddof)
+    for n in range(2, 10_000):
+        t = student.ppf(0.5 + level / 2, n - 1) if t_of is None else t_of
+        half = t * deviation / n**root
+        outer = {
+            "both": abs(mean) + half,
+            "low": half - mean,
+            "half": half,
+            "zero": half - mean + MARGIN,
+        }
+        if outer[ends] < MARGIN:
+            return n
+    return None
 
 
 def test_control(design, s) -> str | None:
@@ -153,17 +176,33 @@ def test_error(estimate) -> str | None:
 ANSWERS = {
     "2.1": Answer(test=test_interval),
     "2.2": Answer(
-        seeds_needed,
+        _seeds,
         tolerance=1e-9,
         mistakes={
-            "That uses two standard errors; with so few seeds t is larger.": lambda deviation: int(
-                np.ceil((2 * deviation / 0.5) ** 2)
+            "The interval is centered on the mean, not on zero: its upper end reaches out.": lambda gap: (
+                _seeds(gap, "half")
             ),
-            "That uses t = 2.78, which belongs to five seeds; t changes with their number.": lambda deviation: (
-                int(np.ceil((2.776 * deviation / 0.5) ** 2))
+            "At that number the lower end is inside; look at the upper one.": lambda gap: _seeds(
+                gap, "low"
             ),
-            "That leaves out the root: the standard error is s over the root of n.": lambda deviation: (
-                int(np.ceil(2 * deviation / 0.5))
+            "That shows a gap, an interval above zero; equality is asked for.": lambda gap: _seeds(
+                gap, "zero"
+            ),
+            "That uses two standard errors; t is a little larger.": lambda gap: _seeds(gap, t_of=2),
+            "That uses 1.96 for t, or a standard deviation with the divisor n: take t, and n - 1.": lambda gap: (
+                _seeds(gap, ddof=0)
+            ),
+            "That keeps t = 2.13, which belongs to sixteen seeds; t changes with their number.": lambda gap: (
+                _seeds(gap, t_of=student.ppf(0.975, 15))
+            ),
+            "That is for a 90 percent interval: 0.95 leaves 5 percent above it; take 0.975.": lambda gap: (
+                _seeds(gap, level=0.9)
+            ),
+            "That leaves out the root: the standard error is s over the root of n.": lambda gap: (
+                _seeds(gap, root=1.0)
+            ),
+            "That is how many there are: their interval reaches beyond the margin.": lambda gap: (
+                len(gap)
             ),
         },
     ),
