@@ -1,4 +1,4 @@
-"""Chapter 10's exercises: seeds for an equivalence, one change at a time, an interval that keeps its pairs."""
+"""Chapter 10's exercises: seeds for an equivalence, one change, an interval that keeps its pairs, slope or bowl."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FIELDS = {
     "stop_plateau": {"stop_plateau", "epochs", "stop_loss"},
     "ghost_batch": {"ghost_batch"},
 }
-KEYS = {"reason", "control", "changed", "yes below"}
-#: LB's batch size in the chapter, and SB minus LB there, in points.
-LARGE, GAP = 1_000, -0.24
+KEYS = {"reason", "control", "changed", "yes beyond"}
+#: LB's batch size in the chapter, and its mean test accuracy there, in percent.
+LARGE, ACCURACY = 1_000, 97.13
 
 
 def seeds_needed(deviation: float, quantile=None) -> int:
@@ -33,14 +33,14 @@ def _study(study) -> str | None:
     if not isinstance(study, dict) or set(study) != KEYS:
         return (
             'The answer is a dictionary: {"reason": ..., "control": Recipe(...), "changed": Recipe(...), '
-            '"yes below": points}.'
+            '"yes beyond": points}.'
         )
     if study["reason"] not in FIELDS:
         return f"The reason is {study['reason']!r}; it can be {', '.join(FIELDS)}."
     control, changed = study["control"], study["changed"]
     if not all(isinstance(arm, Recipe) for arm in (control, changed)):
         return "Control and changed arm are recipes: Recipe(...), or recipes['LB'].but(...)."
-    return _arms(study["reason"], control, changed) or _threshold(study["yes below"])
+    return _arms(study["reason"], control, changed) or _threshold(study["yes beyond"])
 
 
 def _arms(reason: str, control: Recipe, changed: Recipe) -> str | None:
@@ -68,9 +68,13 @@ def _arms(reason: str, control: Recipe, changed: Recipe) -> str | None:
 
 def _threshold(points) -> str | None:
     if not isinstance(points, (int, float)) or isinstance(points, bool) or not np.isfinite(points):
-        return '"yes below" is a number of points: which SB minus LB would make you say yes?'
-    if points >= GAP:
-        return f"SB minus LB is {GAP} already: a threshold of {points} says yes without any change."
+        return '"yes beyond" is a number of points: which changed minus control would make you say yes?'
+    if points == 0:
+        return (
+            "A number of 0 has no direction: above zero the change has to help, below zero to hurt."
+        )
+    if points >= 100 - ACCURACY:
+        return f"LB tests at {ACCURACY} percent: it cannot gain {points:g} points."
     return None
 
 
@@ -114,6 +118,57 @@ def _unpaired(sb: np.ndarray, lb: np.ndarray) -> np.ndarray:
     return np.exp([np.mean(np.log(lb) - np.log(sb)), found.low, found.high])
 
 
+#: Rises at a width and at twice that width, in which a slope and a bowl can share.
+SHARED = ((0.5, 1.15), (2.0, 7.0), (3.0, 9.0))
+
+
+def _slope_share(given) -> str | None:
+    return next(filter(None, (_shared(given, *rises) for rises in SHARED)), None) or _unshared(
+        given
+    )
+
+
+def _shared(given, once: float, twice: float) -> str | None:
+    found, wanted = given(once, twice), 2 - twice / (2 * once)
+    if found is None:
+        return (
+            f"For once = {once} and twice = {twice} it gives None, and a slope and a bowl do fit."
+        )
+    for wrong, sentence in (
+        (twice / once, "That is the growth, not a share of the rise."),
+        (once / twice, "That is one over the growth, not a share of the rise."),
+        (
+            (4 * once - twice) / twice,
+            "That is the slope's share at twice the width; once is the smaller box.",
+        ),
+        (1 - wanted, "That is the bowl's share."),
+        (wanted * once, "That is the slope's part of the rise; divide it by once."),
+        (100 * wanted, "That is in percent; a share lies between 0 and 1."),
+    ):
+        if np.isclose(found, wrong) and not np.isclose(found, wanted):
+            return sentence
+    if not np.isclose(found, wanted):
+        return f"For once = {once} and twice = {twice} it gives {found:.3g}, not {wanted:.3g}."
+    return None
+
+
+def _unshared(given) -> str | None:
+    for once, twice, why in (
+        (1.0, 265.0, "more than fourfold: more than any bowl"),
+        (3.0, 3.3, "less than twofold: less than any slope"),
+    ):
+        found = given(once, twice)
+        if found is not None and np.isclose(found, np.clip(2 - twice / (2 * once), 0, 1)):
+            return f"From {once} to {twice} is {why}; a share cut at 0 or 1 hides it. Return None."
+        if found is not None:
+            return f"From {once} to {twice} is {why}; no a and b of at least 0 fit. Return None, not {found:.3g}."
+    for growth, what, share in ((2, "pure slope", 1), (4, "pure bowl", 0)):
+        found = given(1.0, float(growth))
+        if found is None or not np.isclose(found, share):
+            return f"A growth of {growth} is a {what}: its share is {share}, and yours {found}."
+    return None
+
+
 ANSWERS = {
     "10.1": Answer(
         right=seeds_needed,
@@ -132,4 +187,5 @@ ANSWERS = {
     ),
     "10.2": Answer(test=_study),
     "10.3": Answer(test=_ratio),
+    "10.4": Answer(test=_slope_share),
 }

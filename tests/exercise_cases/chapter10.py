@@ -25,11 +25,15 @@ def names():
     }
 
 
-def study(reason, changed, control="recipes['LB']", below="-0.5"):
+def study(reason, changed, control="recipes['LB']", beyond="-0.5"):
     return (
         f"answer = {{'reason': {reason!r}, 'control': {control}, 'changed': {changed}, "
-        f"'yes below': {below}}}"
+        f"'yes beyond': {beyond}}}"
     )
+
+
+def share(returned):
+    return f"def answer(once, twice):\n    s = 2 - twice / (2 * once)\n    return {returned}"
 
 
 LB, SB = "recipes['LB']", "recipes['SB']"
@@ -48,11 +52,12 @@ WRONG = {
         study("steps", LB + ".but(epochs=None, steps=9000)"): "stop_plateau=None",
         study("learning_rate", LB + ".but(learning_rate=1e-9)"): "more than 64 times",
         study(
-            "learning_rate", LB + ".but(learning_rate=0.004)", below="None"
+            "learning_rate", LB + ".but(learning_rate=0.004)", beyond="None"
         ): "is a number of points",
+        study("learning_rate", LB + ".but(learning_rate=0.004)", beyond="0"): "has no direction",
         study(
-            "learning_rate", LB + ".but(learning_rate=0.004)", below="0"
-        ): "says yes without any change",
+            "learning_rate", LB + ".but(learning_rate=0.004)", beyond="4"
+        ): "cannot gain 4 points",
     },
     "10.3": {
         "answer = ratio": "It still sorts",
@@ -63,5 +68,20 @@ WRONG = {
         "answer = lambda sb, lb: (7.0, 6.0, 8.0)": "it gives [7.0, 6.0, 8.0]",
         "x = lambda sb, lb: stats.ttest_ind(np.log(lb), np.log(sb), equal_var=False).confidence_interval(0.95)\n"
         "answer = lambda sb, lb: np.exp([np.log(lb / sb).mean(), x(sb, lb).low, x(sb, lb).high])": "as strangers",
+    },
+    "10.4": {
+        "answer = slope_share": "gives None",
+        "answer = lambda once, twice: twice / once": "That is the growth",
+        "answer = lambda once, twice: once / twice": "one over the growth",
+        "answer = lambda once, twice: 4 * once / twice - 1": "at twice the width",
+        "answer = lambda once, twice: twice / (2 * once) - 1": "the bowl's share",
+        "answer = lambda once, twice: 2 * once - twice / 2": "divide it by once",
+        "answer = lambda once, twice: 200 - 50 * twice / once": "in percent",
+        "answer = lambda once, twice: 0.4": "it gives 0.4, not 0.85",
+        share("s"): "more than fourfold",
+        share("min(max(s, 0), 1)"): "a share cut at 0 or 1",
+        share("s if s >= 0 else None"): "less than twofold",
+        share("s if 0 < s < 1 else None"): "A growth of 2 is a pure slope",
+        share("s if 0 < s <= 1 else None"): "A growth of 4 is a pure bowl",
     },
 }
