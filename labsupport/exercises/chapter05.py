@@ -46,7 +46,7 @@ SHARE_MISTAKES = {
 
 def check_bend(answer) -> str | None:
     """What is wrong with (a measure without the slope, "larger" or "smaller"), or None: a plane has 0, a parabola 2
-    percent, and LB's end, whose sharpness is nearly all bend, then differs more from SB's, of which half is slope.
+    percent, and the ratio of LB's end, nearly all bend, to SB's, of which half is slope, is then larger.
     """
     if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[0]):
         return 'Give the function and the verdict: answer = (bend, "larger") or (bend, "smaller").'
@@ -113,10 +113,23 @@ def check_first_passage(first_passage) -> str | None:
 HALF, DRAWN = 0.1, 4000
 
 
-def check_average_rise(average_rise) -> str | None:
-    """What is wrong with an estimator of the mean rise in a box, or None: on x^2 at 0 the box is 0.1 wide, and the
-    mean of a uniform z^2 is a third of 0.01.
+def check_average_rise(answer) -> str | None:
+    """What is wrong with (an estimator of the mean rise in a box, the mean on x^2 at 0), or None: the box is 0.1 wide,
+    the mean of a uniform z^2 is a third of 0.01, and 100 times that is 0.33 percent.
     """
+    if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[0]):
+        return "Give the function and the number from your head: answer = (average_rise, number)."
+    average_rise, in_head = answer
+    if not same(in_head, 1 / 3, 0.02):
+        for sentence, wrong in MEAN_MISTAKES.items():
+            if same(in_head, wrong, 0.02):
+                return sentence
+        return (
+            f"The number cannot be {in_head!r}: it is the mean of 100 z^2, for z uniform from -0.1 to 0.1, "
+            "divided by 1 + 0."
+        )
+    if average_rise(lambda x: (x**2).sum(), torch.tensor([0.0]), HALF, 2) is None:
+        return "Your number is right; your function returns nothing yet."
 
     def given(f, at: float) -> float:
         return float(average_rise(f, torch.tensor([at]), HALF, DRAWN))
@@ -154,6 +167,15 @@ def check_average_rise(average_rise) -> str | None:
     return None
 
 
+#: What to say to a mistaken mean on the parabola, in percent.
+MEAN_MISTAKES = {
+    "The number 1 is the rise at the worst corner: most points of the box lie lower.": 1.0,
+    "The number is not 0: on a slope up and down cancel, but at 0 the parabola rises to both sides.": 0.0,
+    "The number is the rise at the mean |z|; the mean of z^2 is larger than the mean's square.": 0.25,
+    "The number is half of the highest rise: that would be the mean on |x|, and a parabola lies lower.": 0.5,
+    "The number is right but for the percent: multiply by 100.": 1 / 300,
+}
+
 ANSWERS = {
     "5.1": Answer(test=check_share),
     "5.2": Answer(test=check_bend),
@@ -162,7 +184,7 @@ ANSWERS = {
     "5.5": Answer(
         "a",
         mistakes={
-            "Other seeds ask the same question again: these runs, too, do a tenth of the training.": "b",
+            "Other seeds say how often, not how long: these runs, too, do a tenth of the training.": "b",
             "Two changes at once, and as little training as before: it can tell even less.": "c",
             "A spike there would come at the full rate, of which we know that it spikes: it says nothing about "
             "how long the small rate would stay calm.": "d",

@@ -31,7 +31,7 @@ def average_rise(f, x, epsilon, samples, seed=0):
     rises = [100 * (f(x + box * ({draw})) - f(x)) / (1 + f(x)) for _ in range(samples)]
     return {rise}
 
-answer = average_rise
+answer = (average_rise, 0.33)
 """
 _UNIFORM, _MEAN = "2 * torch.rand(x.shape, generator=g) - 1", "torch.stack(rises).mean()"
 
@@ -91,6 +91,14 @@ WRONG = {
         _BEND.format(f"{_SHARP} - 2 * {_SLOPE}"): "On a plane",
     },
     "5.4": {
+        "answer = average_rise": "the function and the number",
+        "answer = (average_rise, 0.33)": "nothing yet",
+        "answer = (average_rise, 1)": "the worst corner",
+        "answer = (average_rise, 0)": "to both sides",
+        "answer = (average_rise, 0.25)": "the mean |z|",
+        "answer = (average_rise, 0.5)": "half of the highest",
+        "answer = (average_rise, 0.0033)": "multiply by 100",
+        "answer = (average_rise, 0.7)": "cannot be 0.7",
         _RISE.format(draw=_UNIFORM, rise="max(rises)"): "not the highest",
         _RISE.format(draw="torch.rand(x.shape, generator=g).sign()", rise=_MEAN): "not its corners",
         _RISE.format(draw="torch.rand(x.shape, generator=g)", rise=_MEAN): "both sides",
