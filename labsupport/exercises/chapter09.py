@@ -63,31 +63,34 @@ def _limits_foreseen(rate: float, momentum: float) -> dict[str, float]:
     }
 
 
-def _ranks(given) -> str | None:
-    for values in ([3.0, 1.0, 2.0], [1.0, 2.0, 2.0, 3.0], [5.0, 5.0, 5.0], [2.0, 1.0, 2.0, 1.0]):
-        found, wanted = np.asarray(given(np.array(values)), dtype=float), _mean_ranks(values)
-        if found.shape == wanted.shape and np.allclose(found, wanted):
-            continue
-        said = f"ranks({values}) is {found.tolist()}."
-        if found.shape != wanted.shape:
-            return f"{said} One rank for each of the {len(values)} values is asked for."
-        if np.allclose(found + 1, wanted) or found.min() < 1:
-            return f"{said} It starts from 0; the smallest value has rank 1."
-        if len({(v, r) for v, r in zip(values, found)}) > len(set(values)):
-            return f"{said} Equal values have different ranks, so the order of the rows decides."
-        if np.isclose(found.sum(), wanted.sum()):
-            return f"{said} The larger of two values has the larger rank, in the values' own order."
-        return (
-            f"{said} Equal values agree; the ranks add up to {found.sum():g}, not {wanted.sum():g}."
-        )
-    return None
+def _without_b(given, world, spearman, partial) -> str | None:
+    try:
+        arrows = {name: float(given[name]) for name in "ABCDE"}
+    except (TypeError, KeyError, ValueError):
+        return f"The answer is {given}; five numbers are asked for: {{'A': ..., 'B': 0, ...}}."
+    if not np.isfinite(list(arrows.values())).all():
+        return f"The answer is {given}; an arrow's strength is a finite number."
+    if arrows["B"] != 0:
+        return f"That world has arrow B, of strength {arrows['B']:g}; it is to be 0."
+    sharp, accuracy, dial = world(**arrows, recipes=2000)
+    raw, held = spearman(sharp, accuracy), partial(sharp, accuracy, dial)
+    if raw < -0.5 and held > 0.5:
+        return None
+    said = f"The rank correlation is {raw:+.2f}, with the dial held {held:+.2f}."
+    return f"{said} {_world_foreseen(raw, held, **arrows)}"
 
 
-def _mean_ranks(values) -> np.ndarray:
-    values = np.asarray(values)
-    below = (values[:, None] > values[None]).sum(1)
-    equal = (values[:, None] == values[None]).sum(1)
-    return below + (equal + 1) / 2
+def _world_foreseen(raw: float, held: float, A, B, C, D, E) -> str:
+    """What keeps a world without arrow B from the two correlations that are asked for."""
+    if D * E == 0:
+        return "Without D or E the dial is the only common cause, and you hold it."
+    if D * E < 0:
+        return "With D and E of opposite signs the sharper test worse at one dial, too."
+    if A * C <= 0:
+        return "Only the dial can make the sharper test worse here: A and C need one sign."
+    if held <= 0.5:
+        return "D or E is too weak beside the noise of 0.3."
+    return "At one dial the sharper test better; over all recipes A and C have to outweigh D and E."
 
 
 def _sixth(given, claims) -> str | None:
@@ -116,6 +119,6 @@ def _sixth(given, claims) -> str | None:
 ANSWERS = {
     "9.1": Answer(test=_turned_round),
     "9.2": Answer(test=_limit),
-    "9.3": Answer(test=_ranks),
+    "9.3": Answer(test=_without_b),
     "9.4": Answer(test=_sixth),
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from labsupport import settings
+from tests import chapters
 
 CLAIMS = pd.DataFrame(
     {"key": key, "says": "", "held": True, "margin": 9.0, "evidence": ""}
@@ -12,7 +13,10 @@ CLAIMS = pd.DataFrame(
 
 
 def names():
-    return {"np": np, "s": settings.TABLE["smoke"], "claims": CLAIMS}
+    wanted = ("world", "spearman", "partial")
+    found = chapters.names("09", *wanted)
+    given = {name: found[name] for name in wanted}
+    return {**given, "np": np, "s": settings.TABLE["smoke"], "claims": CLAIMS}
 
 
 WRONG = {
@@ -35,12 +39,15 @@ WRONG = {
         "answer = lambda rate, momentum: 38.0": "limit(0.3, 0.0) is 38, but x grows",
     },
     "9.3": {
-        "answer = ranks": "the order of the rows decides",
-        "answer = lambda values: np.argsort(np.argsort(values))": "starts from 0",
-        "answer = lambda values: np.unique(values, return_inverse=True)[1] + 1": "not 10",
-        "answer = lambda values: (values[:, None] > values[None]).sum(1) + 1": "not 10",
-        "answer = lambda values: np.argsort(values) + 1": "has the larger rank",
-        "answer = lambda values: values[:2]": "One rank for each of the 3 values",
+        "answer = 2": "five numbers are asked for",
+        "answer = {'A': 2, 'C': 2, 'D': 1, 'E': 1}": "five numbers are asked for",
+        "answer = dict(A=np.inf, B=0, C=2, D=1, E=1)": "a finite number",
+        "answer = dict(A=2, B=1, C=2, D=1, E=1)": "That world has arrow B",
+        "answer = dict(A=2, B=0, C=2, D=1, E=0)": "you hold it",
+        "answer = dict(A=1, B=0, C=1, D=1, E=-1)": "worse at one dial, too",
+        "answer = dict(A=-1, B=0, C=1, D=1, E=1)": "need one sign",
+        "answer = dict(A=2, B=0, C=2, D=0.1, E=0.1)": "too weak beside the noise",
+        "answer = dict(A=1, B=0, C=1, D=1, E=1)": "have to outweigh D and E",
     },
     "9.4": {
         "answer = {'asks': '', 'for': ['7.1'], 'against': ['7.5']}": "asks nothing yet",
