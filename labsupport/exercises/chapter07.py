@@ -1,8 +1,9 @@
-"""Answers of chapter 7: patience, a calibration without a peek, a few wrong labels, choosing without a peek."""
+"""Answers of chapter 7: patience, the signed calibration error, a few wrong labels, choosing without a peek."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from labsupport.exercises import Answer
 
@@ -43,56 +44,78 @@ def _patience_mistake(values: list, given) -> str:
     return mistakes.get(given, "It must outlast the longest wait for a new best, and no more.")
 
 
-def _cross_entropy(outputs: np.ndarray, y: np.ndarray) -> float:
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]))
+def check_signed_error(answer, calibration_error) -> str | None:
+    """What is wrong with the mean of confidence less right and the table in which it cancels, or None."""
+    signed_error, cancel = answer
+    for samples, confidence, right in (
+        ([50, 5], [95.0, 65.0], [75.0, 40.0]),
+        ([10, 20, 70], [45.0, 75.0, 85.0], [60.0, 70.0, 90.0]),
+    ):
+        table = pd.DataFrame({"samples": samples, "confidence": confidence, "right": right})
+        wanted = float(np.average(table.confidence - table.right, weights=table.samples))
+        given = signed_error(table.copy())
+        if given is None:
+            return "signed_error gives None."
+        if abs(given - wanted) > 1e-6:
+            return _signed_mistake(table, float(given), wanted, calibration_error(table))
+    return _cancel_mistake(cancel, calibration_error)
 
 
-def _outputs(scale: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (400, 5) of an overconfident network and the true labels (400,)."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 5, 400)
-    outputs = rng.normal(size=(400, 5))
-    outputs[np.arange(400), y] += 1.5
-    return scale * outputs, y
-
-
-def check_calibrated_loss(calibrated_loss) -> str | None:
-    """What is wrong with the test loss after calibration on a held-out part, or None."""
-    (held, y_held), (test, y_test) = _outputs(2.2, 0), _outputs(6.0, 1)
-    temperatures = np.geomspace(0.5, 16, 31)
-
-    def fitted(outputs, y, power=-1):
-        return temperatures[
-            int(np.argmin([_cross_entropy(outputs * T**power, y) for T in temperatures]))
-        ]
-
-    right = _cross_entropy(test / fitted(held, y_held), y_test)
+def _signed_mistake(table: pd.DataFrame, given: float, wanted: float, unsigned: float) -> str:
+    """The sentence for a wrong signed error of a table, by the mistake that gives it."""
+    off = table.confidence - table.right
     mistakes = {
-        "Both bugs are still there.": _cross_entropy(test / fitted(test, y_test, 1), y_test),
-        "The temperature is still chosen on the test set.": _cross_entropy(
-            test / fitted(test, y_test), y_test
-        ),
-        "It still multiplies while it searches for the temperature, and divides when it reports.": _cross_entropy(
-            test / fitted(held, y_held, 1), y_test
-        ),
-        "That is the loss of the held-out samples; the test loss is asked for.": _cross_entropy(
-            held / fitted(held, y_held), y_held
-        ),
+        "Each bin counts alike; weigh it by its samples.": float(off.mean()),
+        "That is calibration_error again: keep the sign of each bin.": unsigned,
+        (
+            "The sign is wrong: above 0 means too sure, so confidence less right."
+            if wanted > 0
+            else "The sign is lost: a network that is not sure enough has an error below 0."
+        ): -wanted,
+        "That is the sum over the samples; divide by their number.": wanted * table.samples.sum(),
+        "The unit is points: the columns are in percent already.": wanted / 100,
+        "That is the sum over the samples; divide by their number, not that of the bins.": wanted
+        * table.samples.sum()
+        / len(table),
     }
-    given = float(calibrated_loss(held, y_held, test, y_test))
-    if abs(given - right) < 1e-6:
-        return None
     for says, wrong in mistakes.items():
         if abs(given - wrong) < 1e-6:
             return says
-    return f"On an example whose loss is {right:.4f} it gives {given:.4f}."
+    return f"On {len(table)} bins signed_error gives {given:.3f}, and right is {wanted:.3f}."
+
+
+def _cancel_mistake(cancel, calibration_error) -> str | None:
+    """What is wrong with a table of two bins whose errors cancel, or None."""
+    columns = ["samples", "confidence", "right"]
+    if not isinstance(cancel, pd.DataFrame) or not set(columns) <= set(cancel.columns):
+        return f"signed_error is right. cancel must be a DataFrame with the columns {', '.join(columns)}."
+    if len(cancel) != 2:
+        return f"signed_error is right. cancel has {len(cancel)} rows; two bins are wanted."
+    if (cancel.samples <= 0).any() or not cancel[["confidence", "right"]].stack().between(
+        0, 100
+    ).all():
+        return "signed_error is right. In cancel, samples are above 0 and percents from 0 to 100."
+    if (cancel.confidence // 10).clip(upper=9).nunique() < 2:
+        return "signed_error is right. Both rows of cancel lie in the same tenth of confidence: that is one bin."
+    error = float(calibration_error(cancel))
+    signed = float(np.average(cancel.confidence - cancel.right, weights=cancel.samples))
+    if abs(signed) > 1e-6:
+        return (
+            f"signed_error is right. Of cancel it is {signed:g}; for 0, samples times points must "
+            "be as much above the line as below."
+        )
+    if error == 0:
+        return "signed_error is right. Both bins of cancel lie on the line: its calibration_error is 0 too."
+    if abs(error - 10) > 1e-6:
+        return f"signed_error is right. The calibration_error of cancel is {error:g}; 10 is wanted."
+    return None
 
 
 def check_points_lost(answer, watch, set_aside, chosen, recipe) -> str | None:
     """What is wrong with the points that LB loses at 10 percent wrong labels, or None; the chapter's functions."""
     table = watch(*set_aside(0.1), {"LB": recipe})
-    last = table.groupby("seed").test_accuracy.last()
+    ends = table.groupby("seed")
+    last = ends.test_accuracy.last()
 
     def kept(column: str, least: bool = False):
         return chosen(table, column, least=least).set_index("seed").test_accuracy
@@ -107,6 +130,10 @@ def check_points_lost(answer, watch, set_aside, chosen, recipe) -> str | None:
         "a part of these points is what peeking earns.",
         float((kept("held_out_loss", least=True) - last).mean()): "That look was chosen by the "
         "held-out loss; choose by the held-out accuracy.",
+        float(
+            (ends.held_out_accuracy.max() - ends.held_out_accuracy.last()).mean()
+        ): "Those are points "
+        "of the samples set aside; they choose the look, the test set scores it.",
         float(best.mean()): "That is the chosen look; subtract the last one.",
         float(last.mean()): "That is the last look; subtract it from the chosen one.",
     }
@@ -155,7 +182,7 @@ def check_gain_of_choosing(gain) -> str | None:
 
 ANSWERS = {
     "7.1": Answer(test=check_patience_needed),
-    "7.2": Answer(test=check_calibrated_loss),
+    "7.2": Answer(test=check_signed_error),
     "7.3": Answer(test=check_points_lost),
     "7.4": Answer(test=check_gain_of_choosing),
 }

@@ -1,4 +1,4 @@
-"""Chapter 7 in small: outputs and a table of looks made by hand."""
+"""Chapter 7 in small: tables of bins and of looks made by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests import chapters
 
 
 def names() -> dict:
-    wanted = ("set_aside", "chosen", "to_the_end")
+    wanted = ("set_aside", "chosen", "to_the_end", "calibration_error")
     found = chapters.names("07", *wanted, s=settings.TABLE["smoke"])
-    return {"np": np, "watch": watch, **{name: found[name] for name in wanted}}
+    return {"np": np, "pd": pd, "watch": watch, **{name: found[name] for name in wanted}}
 
 
 def watch(problem, held, recipes) -> pd.DataFrame:
@@ -27,14 +27,23 @@ def watch(problem, held, recipes) -> pd.DataFrame:
     return pd.concat(seeds, ignore_index=True)
 
 
-_LOSS = """
-def calibrated_loss(held, y_held, test, y_test, temperatures=np.geomspace(0.5, 16, 31)):
-    losses = [{} for T in temperatures]
-    return cross_entropy({})
+_SIGNED = """
+def signed_error(table):
+    off = table.confidence - table.right
+    return {}
 
-answer = calibrated_loss
+cancel = {}
 """
-_BEST = "temperatures[int(np.argmin(losses))]"
+_RIGHT = "(table.samples * off).sum() / table.samples.sum()"
+_CANCEL = 'pd.DataFrame({{"samples": {}, "confidence": {}, "right": {}}})'
+_TWO = _CANCEL.format([50, 50], [65, 85], [75, 75])
+
+
+def _cancelled(samples: list, confidence: list, right: list) -> str:
+    """The right function with a table of one's own."""
+    return _SIGNED.format(_RIGHT, _CANCEL.format(samples, confidence, right))
+
+
 _TABLE = """
 table = watch(*set_aside(0.1), {{"LB": to_the_end}})
 last = table.groupby("seed").test_accuracy.last().to_numpy()
@@ -81,20 +90,31 @@ WRONG = {
         _RULE.format("return 7"): "outlast the longest wait",
     },
     "7.2": {
-        "answer = calibrated_loss": "Both bugs",
-        _LOSS.format(
-            "cross_entropy(test / T, y_test)", f"test / {_BEST}, y_test"
-        ): "chosen on the test set",
-        _LOSS.format(
-            "cross_entropy(held * T, y_held)", f"test / {_BEST}, y_test"
-        ): "still multiplies",
-        _LOSS.format(
-            "cross_entropy(held / T, y_held)", f"held / {_BEST}, y_held"
-        ): "the test loss is asked for",
+        _SIGNED.format("None", _TWO): "gives None",
+        _SIGNED.format("-(table.samples * off).sum() / table.samples.sum()", _TWO): "sign is wrong",
+        _SIGNED.format("off.mean()", _TWO): "counts alike",
+        _SIGNED.format("calibration_error(table)", _TWO): "keep the sign",
+        _SIGNED.format(f"abs({_RIGHT})", _TWO): "sign is lost",
+        _SIGNED.format("(table.samples * off).sum()", _TWO): "divide by their number.",
+        _SIGNED.format("(table.samples * off).mean()", _TWO): "not that of the bins",
+        _SIGNED.format(f"{_RIGHT} / 100", _TWO): "unit is points",
+        _SIGNED.format("7.0", _TWO): "On 2 bins",
+        _SIGNED.format(_RIGHT, "[65, 85]"): "must be a DataFrame",
+        _cancelled([50], [75], [75]): "1 rows",
+        _cancelled([50, 50], [0.65, 0.85], [-9, 75]): "percents from 0 to 100",
+        _cancelled([50, 50], [62, 68], [72, 58]): "that is one bin",
+        _cancelled([50, 50], [65, 85], [75, 65]): "Of cancel it is 5",
+        _cancelled([50, 50], [65, 85], [65, 85]): "lie on the line",
+        _cancelled([50, 50], [65, 85], [70, 80]): "is 5; 10 is wanted",
     },
     "7.3": {
         _TABLE.format('"test_accuracy"', "(kept - last).mean()"): "peeking",
         _TABLE.format('"held_out_loss", least=True', "(kept - last).mean()"): "held-out loss",
+        _TABLE.format(
+            _HELD,
+            """(chosen(table, "held_out_accuracy").held_out_accuracy.to_numpy()
+          - table.groupby("seed").held_out_accuracy.last().to_numpy()).mean()""",
+        ): "they choose the look",
         _TABLE.format(_HELD, "kept.mean()"): "is the chosen look",
         _TABLE.format(_HELD, "last.mean()"): "is the last look",
         _TABLE.format(_HELD, "(last - kept).mean()"): "sign",
