@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import torch
 
 from labsupport.engine.functions import Plain
@@ -28,7 +29,7 @@ def names() -> dict:
         "x_SB": torch.tensor(small, dtype=torch.float64),
         "x_LB": torch.tensor(large, dtype=torch.float64),
         "bottom": {"LB": torch.ones(1, 4, dtype=torch.float64)},
-        "port": lambda f, x, factor: (factor, None),
+        "ends": pd.DataFrame({"batch": ["LB"], "largest eigenvalue": [0.5]}),
         "sharpness": sharpness,
     }
 
@@ -48,6 +49,26 @@ def search(f, x, epsilon, budget):
     box = epsilon * (x.abs() + 1)
     {body}
 answer = search
+"""
+
+_STRONG = """
+def search(f, x, epsilon, budget):
+    box, u = epsilon * (x.abs() + 1), torch.zeros_like(x)
+    best, g = f.value_and_gradient(x)
+    {leave}
+    for _ in range(budget - 1):
+        trial = g.sign()
+        value, gradient = f.value_and_gradient(x + trial * box)
+        if value > best:
+            best, u, g = value, trial, gradient
+    return u * box
+answer = search
+"""
+
+_CURVATURE = """
+def most_from_curvature(x, epsilon, eigenvalue):
+    return {body}
+answer = most_from_curvature
 """
 
 _FAIR = """
@@ -86,7 +107,7 @@ WRONG = {
     },
     "4.2": {
         "answer = 12.5": "the function itself",
-        _SEARCH.format(body="return torch.zeros_like(x)"): "It finds 0 percent",
+        _SEARCH.format(body="return torch.zeros_like(x)"): "On the network it finds 0 percent",
         _SEARCH.format(
             body="return 10 * box * f.value_and_gradient(x)[1].sign()"
         ): "as far as it may",
@@ -94,6 +115,44 @@ WRONG = {
             body="[f.value_and_gradient(x) for _ in range(30)]; return 0 * x"
         ): "the budget was 11",
         _SEARCH.format(body="return 0 * x, 0.0"): "must return y alone",
+        _SEARCH.format(body="return box * float('nan')"): "as far as it may",
+        _STRONG.format(leave=""): "names no corner",
+        _STRONG.format(leave="g = g if g.any() else torch.ones_like(g)"): "up one side only",
+        _STRONG.format(
+            leave="g = g if g.any() else torch.ones_like(g); budget = budget if len(x) < 300 else 2"
+        ): ("does not climb"),
+        _STRONG.format(
+            leave="budget = budget if len(x) < 300 else 30"
+        ): "In a valley: It made 30 calls",
+    },
+    "4.3": {
+        "answer = 0.09": "the function itself",
+        _CURVATURE.format(
+            body="100 * eigenvalue * ((epsilon * (x.abs() + 1)) ** 2).sum()"
+        ): "Twice too large",
+        _CURVATURE.format(
+            body="50 * eigenvalue * (epsilon * (x.abs() + 1)).norm()"
+        ): "the diagonal's length",
+        _CURVATURE.format(
+            body="50 * eigenvalue * ((epsilon * (x.abs() + 1)) ** 2).mean()"
+        ): "the mean of the squares",
+        _CURVATURE.format(
+            body="eigenvalue / 2 * ((epsilon * (x.abs() + 1)) ** 2).sum()"
+        ): "is a share",
+        _CURVATURE.format(body="50 * eigenvalue * epsilon**2"): "a side for every weight",
+        _CURVATURE.format(
+            body="50 * eigenvalue * ((epsilon * x) ** 2).sum()"
+        ): "the + 1 is missing",
+        _CURVATURE.format(
+            body="50 * eigenvalue * ((epsilon * (x + 1)) ** 2).sum()"
+        ): "some weights are negative",
+        _CURVATURE.format(
+            body="50 * eigenvalue * (epsilon * (x.abs() + 1)).sum() ** 2"
+        ): "square each side first",
+        _CURVATURE.format(
+            body="50 * eigenvalue * epsilon * ((x.abs() + 1) ** 2).sum()"
+        ): "epsilon is squared, too",
+        _CURVATURE.format(body="1.0"): "Yours says 1",
     },
     "4.4": {
         "answer = 0.006": "the function itself",
