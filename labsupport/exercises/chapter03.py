@@ -1,4 +1,4 @@
-"""Chapter 3's exercises: a shift's cost, equal bends, a renamed network, equal distance, a bend of one's own."""
+"""Chapter 3's exercises: a shift's cost, equal bends, another name, equal distance, one way out, one's own bend."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import torch
 from labsupport.exercises import Answer
 
 
-def test_factor(factor, ratio) -> str | None:
-    """Exercise 3.2: are the bends equal, ``ratio(factor)`` between 0.8 and 1.25?"""
+def test_factor(factor, ratio, guess) -> str | None:
+    """Exercise 3.2: are the bends equal, ``ratio(factor)`` between 0.8 and 1.25, after a guess from the lengths?"""
+    if guess is None:
+        return "Write down your guess first: what do the printed row lengths suggest?"
+    if not 1 < float(guess) < 3:
+        return (
+            f"Your guess is {float(guess):.2f}: LB's rows are the shorter ones. "
+            "Divide SB's lengths by LB's, in the deeper layers."
+        )
     factor = float(factor)
     if factor <= 0:
         return f"A factor of {factor:g} would change what the units compute; it must be positive."
     found = float(ratio(factor))
+    if factor < 1:
+        return f"You have made LB's rows shorter: the mean ratio is {found:.3g}, more than before."
     if found >= 1.25:
         return f"The mean ratio is {found:.2f}: LB still bends more. Its rows must be longer."
     if found <= 0.8:
@@ -43,7 +52,7 @@ def test_renamed(function, f, x) -> str | None:
 
 
 def test_bend(bend, f, x, longer, other) -> str | None:
-    """Exercise 3.5: does ``bend(f, x, seed)`` measure, and forget the lengths of rows?"""
+    """Exercise 3.6: does ``bend(f, x, seed)`` measure, and forget the lengths of rows?"""
     if not callable(bend):
         return "The answer is the function itself: answer = own_bend."
     at = {name: float(bend(f, point, 0)) for name, point in (("x", x), ("longer", longer))}
@@ -67,7 +76,7 @@ def _factors(way, *, logarithms: bool = True, of: str = "updates") -> np.ndarray
     given = {"updates": "distance", "distance": "updates"}[of]
     factors = []
     for seed, small in way[way.run == "SB"].groupby("seed"):
-        large = way[(way.run == "LB") & (way.seed == seed)].iloc[0]
+        large = way[(way.run == "LB") & (way.seed == seed)].iloc[-1]  # its end
         x, y = (scale(small[column].astype(float)) for column in (given, of))
         factors.append(back(np.interp(scale(float(large[given])), x, y)) / large[of])
     return np.array(factors)
@@ -125,5 +134,13 @@ ANSWERS = {
             ),
         },
     ),
-    "3.5": Answer(test=test_bend),
+    "3.5": Answer(
+        "b",
+        mistakes={
+            "Look at the first line: a quarter of the way behind LB the loss is 1.7.": "a",
+            "Its points are networks like any other; their loss on all 4,000 samples was measured.": "c",
+            "True, but that is about generalization; the friend speaks of sharpness.": "d",
+        },
+    ),
+    "3.6": Answer(test=test_bend),
 }

@@ -36,8 +36,11 @@ def names() -> dict:
         pd.DataFrame({"run": "SB", "seed": seed, "updates": updates, "distance": b * updates**0.45})
         for seed, b in enumerate((0.3, 0.31))
     ]
-    large = pd.DataFrame({"run": "LB", "seed": [0, 1], "updates": 780, "distance": [7.0, 7.1]})
-    way = pd.concat([*small, large])
+    large = [
+        pd.DataFrame({"run": "LB", "seed": [0, 1], "updates": updates, "distance": distances})
+        for updates, distances in ((80, [2.8, 2.9]), (780, [7.0, 7.1]))
+    ]
+    way = pd.concat([*small, *large])
     return {
         **_shared(),
         "way": way,
@@ -69,9 +72,12 @@ def _bend(body: str) -> str:
 WRONG = {
     "3.1": {"answer = 2": "Your answer is 2."},
     "3.2": {
-        "factor = 1.0": "LB still bends more",
-        "factor = 4.0": "now SB bends more",
-        "factor = -2.0": "it must be positive",
+        "factor = 2.0": "Write down your guess first",
+        "guess, factor = 0.5, 2.0": "LB's rows are the shorter ones",
+        "guess, factor = 2.0, 0.5": "made LB's rows shorter",
+        "guess, factor = 2.0, 1.0": "LB still bends more",
+        "guess, factor = 2.0, 4.0": "now SB bends more",
+        "guess, factor = 2.0, -2.0": "it must be positive",
     },
     "3.3": {
         "answer = x_sb": "the function itself",
@@ -86,7 +92,8 @@ WRONG = {
         ): "lost or came twice",
     },
     "3.4": {"answer = 1.0": "Your answer is 1."},
-    "3.5": {
+    "3.5": {"answer = 'none of them'": "Your answer is 'none of them'."},
+    "3.6": {
         "answer = 3.0": "the function itself",
         "answer = own_bend": "grow with the rows",
         _bend("return 1.0"): "does not depend on the seed",
