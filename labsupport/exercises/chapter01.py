@@ -1,4 +1,4 @@
-"""Chapter 1's exercises: a control, choosing a batch, finding a bug, a claim to attack, a noise meter."""
+"""Chapter 1's exercises: a control, what averaging leaves, finding a bug, a claim to attack, a noise meter."""
 
 from __future__ import annotations
 
@@ -96,22 +96,30 @@ ANSWERS = {
         },
     ),
     "1.2": Answer(
-        lambda r, N: 4 * r * N / (N - 1 + 4 * r),
+        lambda noise, bias, K: (bias + (noise - bias) / K) ** 0.5,
         tolerance=0.01,
         mistakes={
-            "That is right for batches drawn with replacement. Without, fewer are enough.": lambda r, N: (
-                4 * r
+            "You let the errors cancel altogether: the bias does not.": lambda noise, K, **_: (
+                (noise / K) ** 0.5
             ),
-            "Half as long means a quarter of the squared length: you took a half.": lambda r, N: (
-                2 * r * N / (N - 1 + 2 * r)
+            "That is for infinitely many batches: add what a thousand leave.": lambda bias, **_: (
+                bias**0.5
             ),
-            "You took a half for a quarter, and left out the finite-population correction.": lambda r, N: (
-                2 * r
+            "That is the squared distance: take the root.": lambda noise, bias, K: (
+                bias + (noise - bias) / K
             ),
-            "At the noise scale noise and signal are equal; the noise is to be half as long.": lambda r, N: (
-                r
+            "That is one batch: the average of K has a K-th of its variance.": lambda noise, **_: (
+                noise**0.5
             ),
-            "That would make the noise twice as long as the signal, not half.": lambda r, N: r / 4,
+            "The bias is a squared length: add squares, then take the root.": lambda noise, bias, K: (
+                bias + ((noise - bias) / K) ** 0.5
+            ),
+            "Lengths of independent parts do not add: add squares, then take the root.": lambda noise, bias, K: (
+                bias**0.5 + ((noise - bias) / K) ** 0.5
+            ),
+            "The variance falls as 1/K; its root, the length, falls as 1/√K.": lambda noise, bias, K: (
+                (bias + (noise - bias) / K**0.5) ** 0.5
+            ),
         },
     ),
     "1.3": Answer(test=test_cut),

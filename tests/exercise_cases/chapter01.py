@@ -1,6 +1,7 @@
-"""Chapter 1's exercises, tried on 320 samples and a table of two noise scales."""
+"""Chapter 1's exercises, tried on 320 samples and a table of noise and bias."""
 
 import functools
+from types import SimpleNamespace
 
 import pandas as pd
 import torch
@@ -25,16 +26,20 @@ def _small():
 
 def names() -> dict:
     dataset, f = _small()
-    along = pd.DataFrame(
-        {"path": ["SB", "SB", "LB"], "epoch": [8, 8, 8], "noise_scale": [550.0, 650.0, 1.0]}
+    late = pd.DataFrame(
+        {
+            "batch_size": [32, 32, 32, 400],
+            "noise / signal": [1900.0, 2087.0, 2200.0, 6.6],
+            "bias / signal": [6.1, 9.33, 13.3, 0.02],
+        }
     )
     return {
         "torch": torch,
         "N": 320,
         "dataset": dataset,
         "f": f,
-        "along": along,
-        "s": None,
+        "late": late,
+        "s": SimpleNamespace(SB=SimpleNamespace(batch_size=32)),
         "experiments": _Experiments,
         "noise": minibatch_noise,
     }
@@ -50,6 +55,11 @@ def _scale(body: str) -> str:
 
 WRONG = {
     "1.1": {"answer = 5": "Your answer is 5."},
+    "1.2": {
+        "answer = ((noise_32 - bias_32) / K) ** 0.5": "the bias does not",
+        "answer = (bias_32 + noise_32 / K**2) ** 0.5": "infinitely many",
+        "answer = 0": "Your answer is 0",
+    },
     "1.3": {
         "answer = cut": "with replacement",
         "answer = [torch.arange(10)]": "the function itself",
