@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -114,12 +116,24 @@ def check_equivalence(answer) -> str | None:
     return check_verdict(verdict) or check_plan(seeds)
 
 
+def _line(s, x_a, x_b, **alphas) -> pd.DataFrame:
+    """The training loss between two points (S, n): a row an alpha, a column a seed."""
+    line = experiments.between(s, x_a=x_a, x_b=x_b, **alphas)
+    return line.pivot(index="alpha", columns="seed", values="loss")
+
+
+def _height(line: pd.DataFrame) -> float:
+    """The top of each column over the higher of its first and last row; the mean of the columns."""
+    return float((line.max() - line.iloc[[0, -1]].max()).mean())
+
+
 def check_hill(hill, s, x_a, x_b) -> str | None:
     """What is wrong with the height of a hill between points x_a and x_b (S, n), or None."""
-    line = experiments.between(s, x_a=x_a, x_b=x_b, alphas=np.linspace(0, 1, 11))
-    line = line.pivot(index="alpha", columns="seed", values="loss")
-    ends = line.iloc[[0, -1]]
-    right = float((line.max() - ends.max()).mean())
+    line = _line(s, x_a, x_b, alphas=np.linspace(0, 1, 11))
+    ends, right = line.iloc[[0, -1]], _height(line)
+    given = float(hill(x_a, x_b))
+    if abs(given - right) <= 1e-3:
+        return None
     mistakes = {
         "You subtract the lower end; the higher of the two is asked for.": float(
             (line.max() - ends.min()).mean()
@@ -130,18 +144,24 @@ def check_hill(hill, s, x_a, x_b) -> str | None:
         "You take the mean over the seeds first: take each seed's top, then the mean.": float(
             line.mean(axis=1).max() - line.mean(axis=1).iloc[[0, -1]].max()
         ),
+        "The ends are missing from your alphas: np.linspace(0, 1, 11) begins and ends at the two networks.": _height(
+            line.iloc[1:-1]
+        ),
+        "You leave alphas as they are: they go beyond the two networks; give np.linspace(0, 1, 11).": _height(
+            _line(s, x_a, x_b)
+        ),
     }
-    given = float(hill(x_a, x_b))
-    if abs(given - right) <= 1e-3:
-        return None
     for sentence, wrong in mistakes.items():
         if abs(given - wrong) <= 1e-3:
             return sentence
     return f"From the last SB iterate to the cold LB you find {given:.4f}; {right:.4f} is right."
 
 
-def _example() -> pd.DataFrame:
-    """A small table of relays on which each mistake gives another number; SB ends at 70 percent after 1,000 updates."""
+def _example() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A small table of relays, and SB's history, on which each mistake gives another number.
+
+    SB ends at 70 percent after 1,000 updates. Its mean passes 69.5 after 800, its best seed after 600.
+    """
     ends = {0: (50, [60, 61]), 2: (300, [66, 71]), 4: (450, [70, 71]), 8: (850, [72, 72])}
     rows = [
         {"batch": "LB", "k": k, "seed": seed, "updates": updates, "test_accuracy": value}
@@ -153,22 +173,56 @@ def _example() -> pd.DataFrame:
         for k in (0, 2, 4, 10)
         for seed in range(2)
     ]
-    return pd.DataFrame(rows)
+    means = [10, 40, 50, 58, 63, 66, 68, 69, 69.6, 70, 70]
+    history = [
+        {"seed": seed, "steps": 100 * k, "test_accuracy": mean + apart}
+        for seed, apart in enumerate((-2, 2))
+        for k, mean in enumerate(means)
+    ]
+    return pd.DataFrame(rows), pd.DataFrame(history)
+
+
+#: What is left when one of the code's three mistakes is not repaired.
+FLATTERS = {
+    "best": "The best of the relay's seeds is still compared with SB's mean.",
+    "free": "The scout's updates are still left out: they have to be made too.",
+    "whole": "SB is still charged its whole run: count its updates up to where it is good enough.",
+}
+
+
+def _speed_up(table, history, per_epoch, best=False, free=False, whole=False) -> float:
+    """The speed-up of exercise 6.3, with those of its mistakes that are true."""
+    lb, sb = table[table.batch == "LB"], table[table.batch == "SB"]
+    goal = sb[sb.k == sb.k.max()].test_accuracy.mean() - 0.5
+    relay = lb.groupby("k").test_accuracy.agg("max" if best else "mean")
+    k = relay[relay >= goal].index[0]
+    along = history.groupby("steps").test_accuracy.mean()
+    charged = history.steps.max() if whole else along.index[along >= goal][0]
+    return float(charged / (lb[lb.k == k].updates.mean() - free * k * per_epoch))
 
 
 def check_speed_up(speed_up) -> str | None:
     """What is wrong with a speed-up, tried on a small table, or None."""
-    mistakes = {
-        1000
-        / 100: "Both mistakes are still there: who makes the scout's updates, and is a best seed a mean?",
-        1000 / 300: "You still compare the best of the relay's seeds with SB's mean.",
-        1000 / 50: "The scout's updates are still left out: they have to be made too.",
-        1000 / 850: "You take the best relay; the earliest that is good enough is asked for.",
-    }
-    given, right = float(speed_up(_example(), 100)), 1000 / 450
+    example = (*_example(), 100)
+    given, right = float(speed_up(*example)), _speed_up(*example)
     if abs(given - right) < 1e-6:
         return None
-    for number, sentence in mistakes.items():
+    for made in itertools.product((True, False), repeat=len(FLATTERS)):
+        mistakes = dict(zip(FLATTERS, made))
+        if abs(given - _speed_up(*example, **mistakes)) < 1e-6:
+            if all(made):
+                return (
+                    "All three mistakes are still there: is a best seed a mean, who makes the scout's updates, "
+                    "and how many does SB need?"
+                )
+            return " ".join(FLATTERS[name] for name, is_made in mistakes.items() if is_made)
+    others = {
+        "You take the best relay; the earliest that is good enough is asked for.": 800 / 850,
+        "You take SB's best seed; SB is good enough when its mean is.": 600 / 450,
+        "SB need not reach its end: half a point below is good enough, as for the relay.": 900
+        / 450,
+    }
+    for sentence, number in others.items():
         if abs(given - number) < 1e-6:
             return sentence
     return f"On a small table with the answer {right:.3f} it gives {given:.3f}."

@@ -14,7 +14,8 @@ from labsupport.exercises import chapter06
 def names() -> dict:
     s = settings.TABLE["smoke"]
     both = experiments.minima(s)
-    table = chapter06._example()
+    other_seeds = SimpleNamespace(x=both["LB"].x.flip(0))  # there is a hill on the way to them
+    table, _ = chapter06._example()
     return {
         "np": np,
         "s": s,
@@ -23,7 +24,7 @@ def names() -> dict:
         "Problem": Problem,
         "both": both,
         "iterates": experiments.iterates(s),
-        "followers": {0: both["LB"], 3: both["LB"]},
+        "followers": {0: other_seeds, 3: both["LB"]},
         "ks": [0, 3],
         "table": table,
         "per_epoch": 100,
@@ -77,16 +78,26 @@ def hill(x_a, x_b):
 
 answer = hill
 """
+_HEIGHT = "float((line.max() - line.iloc[[0, -1]].max()).mean())"
 _SPEED_UP = """
-def speed_up(table, per_epoch):
+def speed_up(table, history, per_epoch):
     lb, sb = table[table.batch == "LB"], table[table.batch == "SB"]
-    goal = sb[sb.k == sb.k.max()].test_accuracy.mean()
-    best = lb.groupby("k").test_accuracy.{best}()
-    k = best[best >= goal].index[{which}]
-    return sb.updates.max() / (lb[lb.k == k].updates.mean() - {free})
+    goal = sb[sb.k == sb.k.max()].test_accuracy.mean() - 0.5
+    relay = lb.groupby("k").test_accuracy.{relay}()
+    k = relay[relay >= goal].index[{which}]
+    along = history.groupby("steps").test_accuracy.{along}()
+    charged = {charged}
+    return charged / (lb[lb.k == k].updates.mean() - {free})
 
 answer = speed_up
 """
+_UP_TO_GOAL = "along.index[along >= goal][0]"
+
+
+def _sped(relay="mean", which=0, along="mean", charged=_UP_TO_GOAL, free=0) -> str:
+    """The solution of 6.3, with what is given in the place of what is right."""
+    return _SPEED_UP.format(relay=relay, which=which, along=along, charged=charged, free=free)
+
 
 WRONG = {
     "6.1": {
@@ -117,13 +128,20 @@ WRONG = {
             value="float((line.max() - line.iloc[[0, -1]].min()).mean())"
         ): "the lower end",
         _HILL.format(value="float(line.max().mean())"): "top of the line",
+        _HILL.format(value=_HEIGHT).replace("0, 1, 11", "0.1, 0.9, 9"): "The ends are missing",
+        _HILL.format(value=_HEIGHT).replace(", alphas=np.linspace(0, 1, 11)", ""): "go beyond",
         _HILL.format(value="float(line.max().mean()) + 5"): "is right",
     },
     "6.3": {
-        "answer = speed_up": "Both mistakes",
-        _SPEED_UP.format(best="max", which=0, free=0): "best of the relay's seeds",
-        _SPEED_UP.format(best="mean", which=0, free="k * per_epoch"): "have to be made too",
-        _SPEED_UP.format(best="mean", which=-1, free=0): "the earliest",
+        "answer = speed_up": "All three mistakes",
+        _sped(relay="max"): "best of the relay's seeds",
+        _sped(free="k * per_epoch"): "have to be made too",
+        _sped(charged="history.steps.max()"): "charged its whole run",
+        _sped(relay="max", free="k * per_epoch"): "SB's mean. The scout's updates",
+        _sped(which=-1): "the earliest",
+        _sped(along="max"): "SB's best seed",
+        _sped(charged="along.index[along >= goal + 0.5][0]"): "need not reach its end",
+        _sped(charged="1"): "it gives",
     },
     "6.4": {
         "stages = ((10, 400),)": "Keep the small batch for longer",
