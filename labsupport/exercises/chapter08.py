@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import torch
 
 from labsupport import experiments, training
-from labsupport.exercises import Answer
+from labsupport.exercises import Answer, same
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 
-#: How far a weight is at most from where the batch found it, before the third of its steps of Adam at rate 0.001.
-MOVED = 2 * 0.001
 #: The fields of a recipe that the chapter's raised rates change, or that only say how long it trains.
 RAISED = {"learning_rate", "warmup_steps", "steps", "epochs", "stop_loss", "precision"}
 
 
 def _swept(batch: str = "LB", ends: str = "own stop") -> pd.DataFrame:
     """Accuracy on the held-out samples, (seeds, rates), percent."""
-    rows = experiments.tuned_rates().query("batch == @batch and ends == @ends")
+    rows = experiments.tuned_rates().query(
+        "optimizer == 'adam' and batch == @batch and ends == @ends"
+    )
     return rows.pivot(index="seed", columns="learning_rate", values="validation_accuracy")
 
 
@@ -42,9 +44,49 @@ def _never_read(by_rate: pd.DataFrame) -> float:
     return float(np.mean([by_rate.drop(seed).mean().max() for seed in by_rate.index]))
 
 
-def _balanced(gradient) -> float:
-    """The lambda at which the pull on a weight is as large as the mean absolute entry of the gradient."""
-    return float(gradient.abs().mean()) / MOVED
+def _lead(top: float) -> float:
+    """SB's lead on the held-out samples where no rate above ``top`` was tried, each at its best mean."""
+    small, large = _tried(top)
+    return float(small.mean().max() - large.mean().max())
+
+
+def _tried(top: float) -> list[pd.DataFrame]:
+    tables = (_swept("SB"), _swept("LB"))
+    return [table.loc[:, table.columns <= top] for table in tables]
+
+
+def _misread(top: float) -> dict[str, float]:
+    """{what was done instead of `_lead`: what it comes to}."""
+    small, large = _tried(top)
+    return {
+        "That is LB minus SB; the lead of SB is asked.": -_lead(top),
+        "That is the lead on the whole grid: he has tried no rate above `top`.": _lead(math.inf),
+        "That takes the best single seed, which flatters; take the best mean of the five.": float(
+            small.max().max() - large.max().max()
+        ),
+        "That reads LB at `top` itself; he takes the best of its rates up to `top`.": float(
+            small.mean().max() - large[top].mean()
+        ),
+        "That averages over all rates tried; he takes the best one.": float(
+            small.mean().mean() - large.mean().mean()
+        ),
+    }
+
+
+def _one_grid(given) -> str | None:
+    if not callable(given):
+        return "The answer is the function `lead` itself, which takes `top`, not one of its values."
+    tops = _swept("LB").columns
+    found = {top: float(given(top)) for top in tops}
+    wrong = [top for top in tops if not same(found[top], _lead(top), 1e-3)]
+    if not wrong:
+        return None
+    if math.isnan(found[tops[0]]):
+        return f"At {tops[0]:g} it finds no rate of LB: `top` itself belongs to the grid."
+    for sentence in _misread(tops[0]):
+        if all(same(found[top], _misread(top)[sentence], 1e-3) for top in tops):
+            return sentence
+    return f"At {wrong[0]:g} it says {found[wrong[0]]:+.2f} points, which is not his lead."
 
 
 def _grouped(gradient, x, rows, size: int, joined: bool):
@@ -91,11 +133,12 @@ def _half_the_updates(recipe) -> str | None:
         return "That is the chapter's raised rate alone: change something besides rate and warm-up."
     run = training.train(Problem("F0", "mnist1d"), recipe, 2, progress=False)
     reached, updates = run.final.test_accuracy.mean(), run.final.steps.max()
+    failed = []
     if updates > 250:
-        return f"It makes {updates} updates; 250 are allowed."
+        failed.append(f"It makes {updates} updates; 250 are allowed.")
     if reached < 67:
-        return f"It tests at {reached:.1f} percent; 67 are wanted."
-    return None
+        failed.append(f"It tests at {reached:.1f} percent; 67 are wanted.")
+    return " ".join(failed) or None
 
 
 ANSWERS = {
@@ -123,33 +166,7 @@ ANSWERS = {
             ),
         },
     ),
-    "8.2": Answer(
-        right=_balanced,
-        tolerance=0.05,
-        mistakes={
-            "That is the pull over the gradient; lambda times the way must equal the gradient.": (
-                lambda gradient: 1 / _balanced(gradient)
-            ),
-            "That takes the gradient's length; the pull is that of one weight, so take the mean entry.": (
-                lambda gradient: float(gradient.norm()) / MOVED
-            ),
-            "That is after one step. Before the third step a weight has moved twice.": (
-                lambda gradient: 2 * _balanced(gradient)
-            ),
-            "That is after three steps. The pull before the third step has seen two.": (
-                lambda gradient: 2 / 3 * _balanced(gradient)
-            ),
-            "That is how many times the pull of the paper's lambda is too small: multiply by that lambda.": (
-                lambda gradient: 1000 * _balanced(gradient)
-            ),
-            "That is the mean entry of the gradient. How far has the weight moved that is pulled back?": (
-                lambda gradient: float(gradient.abs().mean())
-            ),
-            "The mean of the entries with their signs is nearly zero; take their sizes first.": (
-                lambda gradient: float(gradient.mean()) / MOVED
-            ),
-        },
-    ),
+    "8.2": Answer(test=_one_grid),
     "8.3": Answer(test=_ghost),
     "8.4": Answer(test=_half_the_updates),
 }
