@@ -31,7 +31,6 @@ class Settings:
     reverse_epochs: int  # chapter 6: SB epochs from where LB ended
     long_epochs: int  # chapter 5: LB trained on beyond its stop
     long_every: int  # chapter 5: epochs between its later checkpoints
-    plane_steps: int  # chapter 3: points along a side
     held_out: int  # chapter 7: training samples kept for validation
     manifolds: int  # chapter 4: random manifolds averaged
     slice_steps: int  # chapter 4: points along a side of a slice through the box
@@ -63,7 +62,6 @@ TABLE: dict[str, Settings] = {
         reverse_epochs=1,
         long_epochs=8,
         long_every=2,
-        plane_steps=5,
         held_out=160,
         manifolds=1,
         slice_steps=3,
@@ -87,7 +85,6 @@ TABLE: dict[str, Settings] = {
         reverse_epochs=20,
         long_epochs=300,
         long_every=4,
-        plane_steps=21,
         held_out=800,
         manifolds=3,
         slice_steps=13,
@@ -111,7 +108,6 @@ TABLE: dict[str, Settings] = {
         reverse_epochs=40,
         long_epochs=300,
         long_every=4,
-        plane_steps=31,
         held_out=800,
         manifolds=5,
         slice_steps=19,
