@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
 from benchmarks import alone, growth, limits, page, table
-from labsupport import device, provenance
+from labsupport import device, files, provenance
+
+#: Rows that are measured already; an interrupted benchmark of one commit goes on behind them.
+FINISHED = Path(__file__).resolve().parent.parent / "_build" / "bench"
 
 HEADER = f"{'what':<46} {'against':<24} {'ratio':>6} {'range':>13} {'wanted':>7} {'of peak':>8}"
 
@@ -30,44 +35,86 @@ def main(
     write: Annotated[
         bool, typer.Option(help="commit the tables to labsupport/results, and fill book/speed.md")
     ] = True,
+    again: Annotated[
+        bool, typer.Option(help="measure rows again that this commit has measured already")
+    ] = False,
 ) -> None:
-    """Compare the package with the programs a user would otherwise write, and measure how its cost grows."""
+    """Compare the package with the programs a user would otherwise write, and measure how its cost grows.
+
+    A row that fails is said and left out, the others are measured and written, and the command ends with 1.
+    """
     where = device.pick()
-    kind, peaks, found = where.type, {}, []
+    kind, peaks, found, failed = where.type, {}, [], []
     print(f"{device.describe()}\n\n{HEADER}")
+    finished = {} if again or cores else _finished(kind)
     for row in table.rows(kind):
-        if rows.lower() not in f"{row.what}, {row.baseline}".lower() or kind not in row.wanted:
+        name = f"{row.what}, {row.baseline}"
+        if rows.lower() not in name.lower() or kind not in row.wanted:
             continue
         if row.missing:
             print(f"{row.what:<46} {row.baseline:<24} left out: {row.missing}")
             continue
-        one = alone.measured(
-            row, pairs, seconds, cores, lambda precision: _peak(peaks, where, precision)
-        )
-        found.append({"what": row.what, "against": row.baseline, "wanted": row.wanted[kind], **one})
+        if name not in finished:
+            try:
+                one = alone.measured(
+                    row, pairs, seconds, cores, lambda precision: _peak(peaks, where, precision)
+                )
+            except (AssertionError, RuntimeError) as error:
+                failed.append(name)
+                print(f"{row.what:<46} {row.baseline:<24} FAILED: {error}", flush=True)
+                continue
+            finished[name] = {
+                "what": row.what,
+                "against": row.baseline,
+                "wanted": row.wanted[kind],
+                **one,
+            }
+            if not cores:
+                _keep(kind, finished)
+        one = finished[name]
+        found.append(one)
         share = "" if math.isnan(one["share"]) else f"{one['share']:.0%}"
         print(
             f"{row.what:<46} {row.baseline:<24} {one['ratio']:>6.2f} {one['low']:>6.2f}-{one['high']:<6.2f} "
             f"{row.wanted[kind]:>7g} {share:>8} {one['said']}",
             flush=True,
         )
-    if rows or not write:
-        return
-    about = provenance.here(
-        peak_gflops={str(p).removeprefix("torch."): round(rate / 1e9) for p, rate in peaks.items()}
-    )
-    provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
-    provenance.write(f"growth-{kind}", growth.table(), provenance.here())
-    print(
-        f"\nWritten: speed-{kind}.json and growth-{kind}.json in labsupport/results, and {page.write().name}."
-    )
+    if write and not rows and not cores:
+        about = provenance.here(
+            peak_gflops={
+                str(p).removeprefix("torch."): round(rate / 1e9) for p, rate in peaks.items()
+            }
+        )
+        provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
+        provenance.write(f"growth-{kind}", growth.table(), provenance.here())
+        print(
+            f"\nWritten: speed-{kind}.json and growth-{kind}.json in labsupport/results, and {page.write().name}."
+        )
+    if failed:
+        print(f"Left out, since they failed: {'; '.join(failed)}.")
+        raise typer.Exit(1)
+
+
+def _finished(kind: str) -> dict[str, dict]:
+    """The rows that this commit has measured, by name."""
+    path = _path(kind)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _keep(kind: str, finished: dict[str, dict]) -> None:
+    FINISHED.mkdir(parents=True, exist_ok=True)
+    files.write(_path(kind), json.dumps(finished))
+
+
+def _path(kind: str) -> Path:
+    return FINISHED / f"{kind}-{provenance.commit()}.json"
 
 
 def _peak(peaks: dict, where, precision) -> float:
-    """This machine's rate, measured once a run for each number format."""
-    if precision not in peaks:
-        peaks[precision] = limits.peak(where, precision)
-    return peaks[precision]
+    """This machine's rate in this number format, now: it changes with what else the machine does."""
+    now = limits.peak(where, precision)
+    peaks[precision] = max(now, peaks.get(precision, 0.0))
+    return now
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,7 +20,6 @@ def work(network: str, dataset: Dataset, batch: int) -> float:
     return counter.get_total_flops() * len(dataset.y_train) / len(inputs)
 
 
-@functools.cache
 def peak(where: torch.device, precision: torch.dtype = torch.float32, *, tries: int = 12) -> float:
     """Measured floating-point operations a second: the best of several square matrix products of two sizes."""
     best = 0.0
