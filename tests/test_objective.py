@@ -1,5 +1,8 @@
 """f(x) against an ordinary module in float64, chunk after chunk; its gradient, Hessian, variants and bad input."""
 
+import concurrent.futures
+import threading
+
 import pytest
 import torch
 import twins
@@ -8,7 +11,7 @@ from torch import nn
 from labsupport import data, networks, objective
 from labsupport.engine import batches, stacked
 from labsupport.errors import UnknownName
-from labsupport.objective import Objective
+from labsupport.objective import Objective, flatten
 from labsupport.training import start
 
 
@@ -234,6 +237,32 @@ def test_no_digit_depends_on_how_many_threads_share_the_models(
         assert torch.get_num_threads() == threads
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other))
+
+
+class Meeting(nn.Module):
+    """Waits in its forward pass until another thread is in there, too."""
+
+    meets = threading.Barrier(2, timeout=60)
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.norm = nn.Linear(40, 10), nn.BatchNorm1d(10)
+
+    def forward(self, x):
+        if threading.current_thread() is not threading.main_thread():
+            self.meets.wait()
+        return self.norm(self.inner(x))
+
+
+def test_two_threads_that_meet_inside_a_network_find_what_one_finds(signals):
+    network = Meeting()
+    f = Objective(network, signals.x_train, signals.y_train)
+    points = torch.stack([flatten(network), flatten(network) + 0.1])
+    alone = f.engine.logits(points, f.inputs)
+    for engine in (f.engine, f.engine.to(torch.device("cpu"), torch.float32)):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            met = list(pool.map(lambda x, e=engine: e.logits(x[None], f.inputs), points))
+        torch.testing.assert_close(torch.cat(met), alone)
 
 
 def test_stacked_convolutions_equal_looped():

@@ -139,7 +139,7 @@ class Functional:
         self.layout, self.carried = Layout.of(network), carried
         self.source = private_copy(network)
         self.module = held_as(self.source, device, dtype).eval()
-        self.spare = [self.module]
+        self.spare: list[nn.Module] = []
         self.work = math.inf
 
     def sharing(self, models: int, batch: int) -> int:
@@ -149,7 +149,10 @@ class Functional:
 
     @contextmanager
     def borrowed(self):
-        """A module for this thread alone: `functional_call` puts x into it for the time of a call."""
+        """A copy for this thread alone: `functional_call` puts x into it for the time of a call.
+
+        ``module`` itself is never lent, so that another thread can copy it meanwhile.
+        """
         module = self.spare.pop() if self.spare else private_copy(self.module)
         try:
             yield module
@@ -233,7 +236,7 @@ class Functional:
         """The same network with its held tensors in another precision."""
         other = copy.copy(self)
         other.module = held_as(self.source, device, dtype).eval()
-        other.spare = [other.module]
+        other.spare = []
         return other
 
 

@@ -63,7 +63,8 @@ def _agree(network: Functional, x: Tensor, inputs: Tensor) -> bool:
     exact, loop = (network.to(x.device, torch.float64) for _ in range(2))
     points, inputs = probe.in_float64(x, inputs)
     own = torch.stack([inputs, inputs.flip(0)])  # each model has samples of its own
-    before = _held(exact.module)
+    with exact.borrowed() as lent:  # the copy that the call below borrows, too
+        before = _held(lent)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # vmap warns where it is a loop inside
@@ -71,7 +72,7 @@ def _agree(network: Functional, x: Tensor, inputs: Tensor) -> bool:
     except Exception:
         return False
     wanted = _with_slope(lambda at, batch: loop.one_by_one(at, batch, shared=False), points, own)
-    return before == _held(exact.module) and all(map(_near, found, wanted))
+    return before == _held(lent) and all(map(_near, found, wanted))
 
 
 def _with_slope(function, points: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
