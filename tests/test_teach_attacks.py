@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labsupport.teach import grade, release, sandbox, source, surroundings
+from labsupport.teach import confined, grade, release, sandbox, source, surroundings
 from labsupport.teach.surroundings import Limits
 from tests.assignments import hostile, made
 
@@ -78,6 +78,27 @@ def test_nothing_outside_the_scratch_can_be_changed_and_no_namespace_gives_more_
     got, wrote = values(warm, kind, hostile.ATTACKS["mounts and writes"][0], "got", "wrote")
     assert wrote == []
     assert got[3:] == [-1, -1, -1], "no mount can be made, undone or made writable"
+
+
+def test_what_is_visible_below_tmp_stays_read_only_and_tmp_can_be_written(
+    warm, kind, monkeypatch, tmp_path
+):
+    tmp_path.chmod(0o755)
+    (tmp_path / "known.txt").write_text("seen")
+    usual = confined.visible()
+    monkeypatch.setattr(confined, "visible", lambda: usual | {str(tmp_path): "/tmp/a clone"})
+    tries = """
+seen = open("/tmp/a clone/known.txt").read()
+open("/tmp/own.txt", "w").write("mine")
+own = open("/tmp/own.txt").read()
+try:
+    open("/tmp/a clone/known.txt", "w")
+    refused = False
+except OSError:
+    refused = True
+"""
+    assert values(warm, kind, [tries], "seen", "own", "refused") == ["seen", "mine", True]
+    assert (tmp_path / "known.txt").read_text() == "seen" and not Path("/tmp/own.txt").exists()
 
 
 def test_nothing_is_deleted(warm, kind):

@@ -73,15 +73,7 @@ def build_root(root: str, visible: dict[str, str], scratch_mb: int, uid: int) ->
     """A new root: what is visible, bound read-only at its own path; /proc; five devices; a scratch."""
     _mount("none", "/", None, _REC | _PRIVATE)
     _mount("root", root, "tmpfs", _NOSUID | _NODEV, "size=4m,mode=755")
-    for path, place in visible.items():
-        _show(root, path, place)
-    for name in ("proc", "dev", "etc", "scratch", ".before"):
-        os.makedirs(root + "/" + name, exist_ok=True)
-    for name in _DEVICES:
-        Path(f"{root}/dev/{name}").touch()
-        _mount(f"/dev/{name}", f"{root}/dev/{name}", None, _BIND)
-    os.symlink("/proc/self/fd", root + "/dev/fd")
-    Path(root + "/etc/passwd").write_text(f"student:x:{uid}:{uid}::/scratch:/bin/false\n")
+    os.mkdir(root + "/scratch")
     _mount(
         "scratch",
         root + "/scratch",
@@ -93,6 +85,15 @@ def build_root(root: str, visible: dict[str, str], scratch_mb: int, uid: int) ->
         os.mkdir(f"{root}/scratch/{name}", 0o777)
         os.chmod(f"{root}/scratch/{name}", 0o777)
     os.symlink("scratch/tmp", root + "/tmp")
+    for path, place in visible.items():  # after /tmp, below which a clone may lie
+        _show(root, path, place)
+    for name in ("proc", "dev", "etc", ".before"):
+        os.makedirs(root + "/" + name, exist_ok=True)
+    for name in _DEVICES:
+        Path(f"{root}/dev/{name}").touch()
+        _mount(f"/dev/{name}", f"{root}/dev/{name}", None, _BIND)
+    os.symlink("/proc/self/fd", root + "/dev/fd")
+    Path(root + "/etc/passwd").write_text(f"student:x:{uid}:{uid}::/scratch:/bin/false\n")
     os.symlink("../scratch/shm", root + "/dev/shm")
     _mount("proc", root + "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     number = _PIVOT_ROOT[os.uname().machine]
