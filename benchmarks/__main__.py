@@ -46,7 +46,7 @@ def main(
     where = device.pick()
     kind, peaks, found, failed = where.type, {}, [], []
     print(f"{device.describe()}\n\n{HEADER}")
-    finished = {} if again or cores else _finished(kind)
+    finished = {} if again or cores else _finished(kind, pairs)
     for row in table.rows(kind):
         name = f"{row.what}, {row.baseline}"
         if rows.lower() not in name.lower() or kind not in row.wanted:
@@ -95,14 +95,14 @@ def main(
         raise typer.Exit(1)
 
 
-def _finished(kind: str) -> dict[str, dict]:
-    """The rows that this commit has measured, by name."""
+def _finished(kind: str, pairs: int) -> dict[str, dict]:
+    """The rows that this commit has measured by at least so many pairs, by name."""
     path = _path(kind)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: row for name, row in known.items() if row["pairs"] >= pairs}
 
 
 def _keep(kind: str, finished: dict[str, dict]) -> None:
-    FINISHED.mkdir(parents=True, exist_ok=True)
     files.write(_path(kind), json.dumps(finished))
 
 

@@ -24,6 +24,11 @@ else:
     missing = None
 
 
+def double():
+    """In this block JAX computes in float64 what is float64."""
+    return jax.enable_x64(True)
+
+
 def params(f: Objective, x: Tensor) -> list[dict]:
     """x (S, n) of a chain of linear layers and batch norms as JAX's users hold it: a list of
     layers, a leading axis of S.

@@ -116,9 +116,8 @@ def normalize(notebook: NotebookNode, shared: dict[str, Any], name: str = "The n
 
     Raises Refused if it is no valid notebook even so; it is then not to be written.
     """
-    from tools import (
-        pictures,
-    )  # what only reads and writes notebooks, as publishing does, needs no Pillow
+    # here, since what only reads and writes notebooks, as publishing does, needs no Pillow
+    from tools import pictures
 
     kept = {key: value for key, value in notebook.metadata.items() if key in METADATA_KEPT}
     if widgets := widget_states(notebook.metadata.get("widgets")):

@@ -83,8 +83,9 @@ def _one_grid(given) -> str | None:
         return None
     if math.isnan(found[tops[0]]):
         return f"At {tops[0]:g} it finds no rate of LB: `top` itself belongs to the grid."
-    for sentence in _misread(tops[0]):
-        if all(same(found[top], _misread(top)[sentence], 1e-3) for top in tops):
+    misread = {top: _misread(top) for top in tops}
+    for sentence in misread[tops[0]]:
+        if all(same(found[top], misread[top][sentence], 1e-3) for top in tops):
             return sentence
     return f"At {wrong[0]:g} it says {found[wrong[0]]:+.2f} points, which is not his lead."
 

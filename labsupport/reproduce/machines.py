@@ -85,9 +85,8 @@ def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.D
     not here.
     """
     rows: dict[tuple, dict] = {}
-    known: dict[
-        Problem, tuple[int, float]
-    ] = {}  # samples and operations of each, whose data are read once
+    # samples and operations of each problem, whose data are read once
+    known: dict[Problem, tuple[int, float]] = {}
     for unit in in_order(list(units)):
         if isinstance(unit, Sharpness) and unit.method == "paper":
             continue

@@ -45,13 +45,13 @@ _READS = """
 import os
 found = []
 for folder, folders, files in os.walk("/"):
-    if folder.startswith(("/proc", "/sys", "/usr")) or folder.endswith(("/site-packages", "/lib", "/labsupport/results")):
+    if folder.startswith(("/proc", "/sys", "/usr")) or folder.endswith(("/site-packages", "/lib")):
         folders[:] = []
         continue
     for name in files:
         if name in ("assignment.ipynb", "marking.py", "release.json", "mistakes.yaml", "solution.ipynb", "roster.csv"):
             found.append(os.path.join(folder, name))
-        if name.endswith((".ipynb", ".csv")):
+        if name.endswith((".ipynb", ".csv")) and not folder.endswith("/labsupport/results/reproduction"):
             found.append(os.path.join(folder, name))
 for path in found:
     text = open(path, errors="replace").read()
