@@ -21,7 +21,12 @@ from labsupport.experiments.images import (
     real_images_provenance,
     record_real_images,
 )
-from labsupport.experiments.interventions import both_ways, both_ways_provenance
+from labsupport.experiments.interventions import (
+    both_ways,
+    both_ways_provenance,
+    sam_groups,
+    sam_groups_provenance,
+)
 from labsupport.experiments.landscapes import between
 from labsupport.experiments.minima import iterates, minima
 from labsupport.experiments.recipes import (
@@ -74,6 +79,8 @@ __all__ = [
     "record_real_images",
     "record_tuned",
     "reproduced",
+    "sam_groups",
+    "sam_groups_provenance",
     "scorecard",
     "sharpness_of",
     "sharpness_table",
