@@ -211,17 +211,16 @@ class Objective:
         ValueError
             Another shape of v, a v that is not finite, a kernel without a second derivative.
         """
-        points = self._points(x)
-        vectors = check_points(v, self.n, what="v").to(self.device, self.dtype)
-        if len(vectors) not in (1, len(points)):
-            raise ValueError(
-                f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed."
-            )
-        with threads.measuring(self.n, self.device, self.dtype), torch.enable_grad():
-            vectors = vectors.expand(len(points), -1)
-            products = self._sums.products(points, vectors)
-        finite.warn("The Hessian-vector product", products.abs().amax(1), self.inputs, self.dtype)
-        return (products / len(self.labels)).to(check_points(x).dtype).view_as(x)
+        return self._products(x, keep=False)(v)
+
+    @outside_inference
+    def hessian_at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """The function v -> ``hessian_vector(x, v)``, for many products at one x.
+
+        While it lives it keeps what they share, a pass forward and one back, wherever all samples fit in one chunk: one
+        pass back is left of a product's three.
+        """
+        return self._products(x, keep=True)
 
     @outside_inference
     def logits(self, x: Tensor) -> Tensor:
@@ -284,6 +283,26 @@ class Objective:
         points = check_points(x, self.n).to(self.device, self.dtype)
         moments.check_models(self.frozen, len(points))
         return finite.checked(points)
+
+    def _products(self, x: Tensor, keep: bool) -> Callable[[Tensor], Tensor]:
+        """v -> the Hessian at x times v, row by row."""
+        points, dtype = self._points(x), check_points(x).dtype
+        hessians = [self._sums.hessian(points, s, keep) for s in range(len(points))]
+
+        @outside_inference
+        def times(v: Tensor) -> Tensor:
+            vectors = check_points(v, self.n, what="v").to(self.device, self.dtype)
+            if len(vectors) not in (1, len(points)):
+                raise ValueError(
+                    f"v has shape {tuple(v.shape)} and x {tuple(x.shape)}; one v for all, or one a row, is needed."
+                )
+            with threads.measuring(self.n, self.device, self.dtype), torch.enable_grad():
+                pairs = zip(hessians, vectors.expand(len(points), -1))
+                found = torch.stack([hessian(vector) for hessian, vector in pairs])
+            finite.warn("The Hessian-vector product", found.abs().amax(1), self.inputs, self.dtype)
+            return (found / len(self.labels)).to(dtype).view_as(x)
+
+        return times
 
     @property
     def _sums(self) -> Sums:

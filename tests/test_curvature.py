@@ -258,6 +258,38 @@ def test_a_stack_with_statistics_frozen_row_by_row(trained):
         )
 
 
+class Watched(nn.Module):
+    """Two layers, and how often they were passed."""
+
+    passes = 0
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(40, 8), nn.Tanh(), nn.Linear(8, 10))
+
+    def forward(self, x):
+        Watched.passes += 1
+        return self.layers(x)
+
+
+@pytest.mark.parametrize("chunk, share", [(300, True), (100, False)])
+def test_products_at_one_point_share_their_passes_where_all_samples_are_one_chunk(chunk, share):
+    """Bit for bit those that are made one by one, for one point and for a stack; only one chunk's graph is kept."""
+    signals = data.load("mnist1d", device="cpu", train_size=300)
+    f = Objective(Watched(), signals.x_train, signals.y_train, chunk=chunk)
+    x = start(f.network, [0, 1])
+    vectors = torch.randn(3, f.n, generator=torch.Generator().manual_seed(0))
+    for points in (x[0], x):
+        alone = [f.hessian_vector(points, v) for v in vectors]
+        product, Watched.passes = f.hessian_at(points), 0
+        together = [product(v) for v in vectors]
+        assert all(torch.equal(one, other) for one, other in zip(alone, together))
+        models = 1 if points.dim() == 1 else 2
+        assert Watched.passes == models * (1 if share else 3 * 3)
+    with pytest.raises(ValueError, match="v has shape"):
+        f.hessian_at(x[0])(torch.ones(f.n + 1))
+
+
 class Counted:
     def __init__(self, f):
         self.f, self.products = f, 0
@@ -265,9 +297,14 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self.f, name)
 
-    def hessian_vector(self, x, v):
-        self.products += 1
-        return self.f.hessian_vector(x, v)
+    def hessian_at(self, x):
+        product = self.f.hessian_at(x)
+
+        def counted(v):
+            self.products += 1
+            return product(v)
+
+        return counted
 
 
 def test_one_value_costs_two_products_beside_lanczos(trained):
@@ -283,9 +320,9 @@ def test_a_value_that_is_not_reached_is_said(trained):
     noise = torch.Generator().manual_seed(0)
 
     class Rough(Counted):
-        def hessian_vector(self, x, v):
-            product = super().hessian_vector(x, v)
-            return product * (1 + 1e-2 * torch.randn(len(v), generator=noise))
+        def hessian_at(self, x):
+            product = self.f.hessian_at(x)
+            return lambda v: product(v) * (1 + 1e-2 * torch.randn(len(v), generator=noise))
 
     _, _, f, x = trained
     with pytest.warns(

@@ -20,7 +20,8 @@ class Function(Protocol):
     """f as every measure asks for it; x is (n,) or (S, n), values are float64, gradients have x's shape and dtype.
 
     Optional: ``n``, ``device``, ``dtype``; ``statistics``, which says whose batch norm statistics f uses;
-    ``loss_and_accuracy(x)``; ``row(s)``, the function of model s alone where rows differ.
+    ``loss_and_accuracy(x)``; ``hessian_at(x)``, a function v -> H v for many products; ``row(s)``, the function of
+    model s alone where rows differ.
     """
 
     def __call__(self, x: Tensor) -> Tensor: ...

@@ -15,43 +15,64 @@ from torch import Tensor
 Loss = Callable[[Tensor], Tensor]
 
 
-def product(losses: Iterable[Loss], point: Tensor, v: Tensor) -> Tensor:
-    """The Hessian of the sum of ``losses``, functions of x (1, n) -> scalar, at ``point`` (1, n), times v (n,): (n,).
+class Hessian:
+    """v (n,) -> H v (n,) of the sum of ``losses``, functions of x (1, n) -> scalar, at ``point`` (1, n).
+
+    The gradient of a single loss is the same for every v. To ``keep`` its graph leaves one pass back of three from the
+    second product on, and holds what any one product needs while it is made. Several losses would hold a graph each;
+    they are made anew for every v.
 
     Raises
     ------
     ValueError
-        A kernel without a second derivative, for which torch has no slower one with it.
+        At a product: a kernel without a second derivative, for which torch has no slower one with it.
     """
-    losses = list(losses)
-    try:
-        return _product(losses, point, v)
-    except RuntimeError as error:
-        if not _once_only(error):
-            raise
-    try:
-        with slower_kernels():
-            return _product(losses, point, v)
-    except RuntimeError as error:
-        if not _once_only(error):
-            raise
-        words = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
-            "Value, gradient and sharpness need none."
-        ) from error
 
+    def __init__(self, losses: Iterable[Loss], point: Tensor, keep: bool = False):
+        self.losses, self.point = list(losses), point
+        self.keep = keep and len(self.losses) == 1
+        self.kept: tuple[Tensor, Tensor] | None = None
+        self.slower = False
 
-def _product(losses: list[Loss], point: Tensor, v: Tensor) -> Tensor:
-    total = torch.zeros_like(v)
-    for part, loss in enumerate(losses):
-        leaf = point.detach().requires_grad_()
+    def __call__(self, v: Tensor) -> Tensor:
+        if not self.slower:
+            try:
+                return self._product(v)
+            except RuntimeError as error:
+                if not _once_only(error):
+                    raise
+            self.slower, self.kept = True, None
+        try:
+            with slower_kernels():
+                return self._product(v)
+        except RuntimeError as error:
+            if not _once_only(error):
+                raise
+            words = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"A layer of the network has no second derivative in torch, so f has no Hessian: {words} "
+                "Value, gradient and sharpness need none."
+            ) from error
+
+    def _product(self, v: Tensor) -> Tensor:
+        total = torch.zeros_like(v)
+        for part, loss in enumerate(self.losses):
+            leaf, gradient = self.kept or self._gradient(loss, first=part == 0)
+            if self.keep:
+                self.kept = leaf, gradient
+            if gradient.requires_grad:  # else this loss is linear in x
+                total += torch.autograd.grad(
+                    gradient, leaf, v[None], materialize_grads=True, retain_graph=self.keep
+                )[0][0]
+        return total
+
+    def _gradient(self, loss: Loss, *, first: bool) -> tuple[Tensor, Tensor]:
+        """A point of its own, and the gradient there as a function of it."""
+        leaf = self.point.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
-        if part == 0:
+        if first:
             _complain_of_ends(gradient)
-        if gradient.requires_grad:  # else this loss is linear in x
-            total += torch.autograd.grad(gradient, leaf, v[None], materialize_grads=True)[0][0]
-    return total
+        return leaf, gradient
 
 
 def _complain_of_ends(gradient: Tensor) -> None:

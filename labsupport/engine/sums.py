@@ -72,9 +72,15 @@ class Sums:
         self._for_all(points, differentiate)
         return loss, gradient
 
-    def products(self, points: Tensor, vectors: Tensor) -> Tensor:
-        """The Hessian at each row times the vector of that row, (S, n)."""
-        return torch.stack([self._product(points, s, vectors[s]) for s in range(len(points))])
+    def hessian(self, points: Tensor, s: int, keep: bool) -> second_derivative.Hessian:
+        """v (n,) -> the Hessian at row s times v, (n,)."""
+
+        def loss(part: slice) -> Callable[[Tensor], Tensor]:
+            return lambda leaf: self._losses(
+                self._logits(leaf, part, slice(s, s + 1)), self.labels[part]
+            ).sum()
+
+        return second_derivative.Hessian(map(loss, self.parts), points[s : s + 1], keep)
 
     def logits(self, points: Tensor) -> Tensor:
         """The outputs of all samples, (S, ..., N)."""
@@ -122,13 +128,3 @@ class Sums:
         if self.loss is None:
             return summed_loss(logits, labels)
         return torch.stack([self.loss(one.movedim(-1, 0), labels) for one in logits]) * len(labels)
-
-    def _product(self, points: Tensor, s: int, v: Tensor) -> Tensor:
-        """The Hessian at row s times v (n,), summed over the samples."""
-
-        def loss(part: slice) -> Callable[[Tensor], Tensor]:
-            return lambda leaf: self._losses(
-                self._logits(leaf, part, slice(s, s + 1)), self.labels[part]
-            ).sum()
-
-        return second_derivative.product(map(loss, self.parts), points[s : s + 1], v)
