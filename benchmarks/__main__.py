@@ -24,8 +24,14 @@ def main(
         int, typer.Option(help="pairs of runs per row at least; 5 for a figure to print")
     ] = 5,
     rows: Annotated[
-        str, typer.Option(help="rows whose name or peer contains this; nothing is written then")
+        str,
+        typer.Option(
+            help="rows whose name or peer contains this; nothing is written then without --renew"
+        ),
     ] = "",
+    renew: Annotated[
+        bool, typer.Option(help="with --rows: these rows replace those of the committed table")
+    ] = False,
     cores: Annotated[
         int, typer.Option(help="hold everything to so many cores; 0: all of them")
     ] = 0,
@@ -60,13 +66,14 @@ def main(
                     row, pairs, seconds, cores, lambda precision: _peak(peaks, where, precision)
                 )
             except (AssertionError, RuntimeError) as error:
-                failed.append(name)
+                failed.append(f"{name}: {error}")
                 print(f"{row.what:<46} {row.baseline:<24} FAILED: {error}", flush=True)
                 continue
             finished[name] = {
                 "what": row.what,
                 "against": row.baseline,
                 "wanted": row.wanted[kind],
+                "commit": provenance.commit(),
                 **one,
             }
             if not cores:
@@ -81,18 +88,34 @@ def main(
         )
     if write and not rows and not cores:
         about = provenance.here(
+            left_out=failed,
             peak_gflops={
                 str(p).removeprefix("torch."): round(rate / 1e9) for p, rate in peaks.items()
-            }
+            },
         )
         provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
         provenance.write(f"growth-{kind}", growth.table(), provenance.here())
         print(
             f"\nWritten: speed-{kind}.json and growth-{kind}.json in labsupport/results, and {page.write().name}."
         )
+    elif renew and found and not cores:
+        provenance.write(f"speed-{kind}", *_renewed(kind, pd.DataFrame(found)))
+        print(f"\nRenewed in speed-{kind}.json and {page.write().name}: {len(found)} rows.")
     if failed:
         print(f"Left out, since they failed: {'; '.join(failed)}.")
         raise typer.Exit(1)
+
+
+def _renewed(kind: str, found: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+    """The committed table with these rows in the place of theirs, in the order of `table.rows`, and its provenance."""
+    known, about = provenance.read(f"speed-{kind}")
+    name = ["what", "against"]
+    rows = pd.concat([known, found]).drop_duplicates(name, keep="last").set_index(name)
+    order = [(row.what, row.baseline) for row in table.rows(kind)]
+    now = {f"{what}, {against}" for what, against in rows.index}
+    left = [one for one in about.get("left_out", []) if one.split(": ")[0] not in now]
+    kept = rows.loc[[one for one in order if one in rows.index]].reset_index()
+    return kept, about | {"left_out": left}
 
 
 def _finished(kind: str, pairs: int) -> dict[str, dict]:

@@ -65,11 +65,15 @@ def _sharpness(
 
 
 def _sharpness_of_resnet() -> Arms:
-    """Three iterations of Metric 2.1 by SciPy over the module, and as many evaluations by ours, at
-    the starting point.
+    """Three iterations of Metric 2.1 by SciPy over the module, and as many evaluations by ours, where ten epochs of
+    training have led.
+
+    At the starting point, where Metric 2.1 is not meant to be taken, ours finds less in so few: 5.0 nats against 8.1.
     """
     dataset, module = residual.pictures(500), residual.resnet18()
-    f, x = Objective(module, dataset.x_train, dataset.y_train), training.start(module, [0])[0]
+    recipe = Recipe(64, epochs=10)
+    x = training.train(Problem(module, dataset), recipe, 1, records=0, progress=False).x[0]
+    f = Objective(module, dataset.x_train, dataset.y_train)
     baseline = functools.partial(plain.sharpness, module, x, dataset, iterations=3)
     highest, spent = baseline()
     ours = functools.partial(sharpness, f, x, iterations=max(1, spent - 1), starts=1)

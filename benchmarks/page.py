@@ -85,6 +85,12 @@ def section(kind: str) -> str:
         f"Measured {about['date']} at commit {about['commit']}, Python {about['python']}, torch {about['torch']}, "
         f"{rows.pairs.min()} to {rows.pairs.max()} pairs a row.",
     ]
+    later = rows[rows.commit != about["commit"]]
+    for commit, some in later.groupby("commit", sort=False):
+        named = "; ".join(f"{row.what} against {row.against}" for row in some.itertuples())
+        text.append(f"\nMeasured again at commit {commit}: {named}.")
+    if about.get("left_out"):
+        text.append(f"\nLeft out, because they failed: {'; '.join(about['left_out'])}.")
     missed = rows[rows.ratio < rows.wanted]
     if len(missed):
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())
