@@ -50,7 +50,7 @@ def main(
     A row that fails is said and left out, the others are measured and written, and the command ends with 1.
     """
     where = device.pick()
-    kind, peaks, found, failed = where.type, {}, [], []
+    kind, peaks, found, failed = where.type, {}, [], {}
     print(f"{device.describe()}\n\n{HEADER}")
     finished = {} if again or cores else _finished(kind, pairs)
     for row in table.rows(kind):
@@ -66,7 +66,7 @@ def main(
                     row, pairs, seconds, cores, lambda precision: _peak(peaks, where, precision)
                 )
             except (AssertionError, RuntimeError) as error:
-                failed.append(f"{name}: {error}")
+                failed[name] = str(error)
                 print(f"{row.what:<46} {row.baseline:<24} FAILED: {error}", flush=True)
                 continue
             finished[name] = {
@@ -113,7 +113,7 @@ def _renewed(kind: str, found: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
     rows = pd.concat([known, found]).drop_duplicates(name, keep="last").set_index(name)
     order = [(row.what, row.baseline) for row in table.rows(kind)]
     now = {f"{what}, {against}" for what, against in rows.index}
-    left = [one for one in about.get("left_out", []) if one.split(": ")[0] not in now]
+    left = {one: why for one, why in about.get("left_out", {}).items() if one not in now}
     kept = rows.loc[[one for one in order if one in rows.index]].reset_index()
     return kept, about | {"left_out": left}
 

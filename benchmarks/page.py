@@ -89,8 +89,9 @@ def section(kind: str) -> str:
     for commit, some in later.groupby("commit", sort=False):
         named = "; ".join(f"{row.what} against {row.against}" for row in some.itertuples())
         text.append(f"\nMeasured again at commit {commit}: {named}.")
-    if about.get("left_out"):
-        text.append(f"\nLeft out, because they failed: {'; '.join(about['left_out'])}.")
+    if failed := about.get("left_out"):
+        named = "; ".join(f"{name}: {why}" for name, why in failed.items())
+        text.append(f"\nLeft out, because they failed: {named}.")
     missed = rows[rows.ratio < rows.wanted]
     if len(missed):
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())

@@ -247,9 +247,7 @@ def test_a_row_below_what_was_asked_for_is_named(monkeypatch):
     assert "Below what was asked for: F0 against plain loop." in text
 
 
-def test_a_row_that_is_measured_again_replaces_its_own_and_says_at_which_commit(
-    monkeypatch,
-):
+def test_a_row_that_is_measured_again_replaces_its_own_and_says_its_commit(monkeypatch):
     def of(what, **more):
         return {"what": what, "against": "a loop", "ratio": 1.5, "low": 1.4, "high": 1.6, "wanted": 1.0,
                 "pairs": 5, "share": math.nan, "possible": math.nan, "commit": "old"} | more  # fmt: skip
@@ -257,23 +255,30 @@ def test_a_row_that_is_measured_again_replaces_its_own_and_says_at_which_commit(
     known = pd.DataFrame([of("F1"), of("C1")])
     about = {
         "commit": "old",
-        "left_out": ["F0, a loop: it found less", "C2, a loop: it found less"],
+        "left_out": {
+            "F0, one core: a step, a loop": "it found less",
+            "C2, a loop": "it found less",
+        },
     }
     monkeypatch.setattr(benchmarks.__main__.provenance, "read", lambda name: (known, about))
     order = [
-        table.Row(what, "a loop", {"cpu": 1.0}, lambda: None) for what in ("F0", "F1", "C1", "C2")
+        table.Row(what, "a loop", {"cpu": 1.0}, lambda: None)
+        for what in ("F0, one core: a step", "F1", "C1", "C2")
     ]
     monkeypatch.setattr(benchmarks.__main__.table, "rows", lambda kind: order)
-    again = pd.DataFrame([of("C1", ratio=2.0, commit="new"), of("F0", commit="new")])
+    again = pd.DataFrame([of("C1", ratio=2.0, commit="new"), of(order[0].what, commit="new")])
     rows, said = benchmarks.__main__._renewed("cpu", again)
     assert rows[["what", "ratio", "commit"]].values.tolist() == [
-        ["F0", 1.5, "new"], ["F1", 1.5, "old"], ["C1", 2.0, "new"]
+        ["F0, one core: a step", 1.5, "new"], ["F1", 1.5, "old"], ["C1", 2.0, "new"]
     ]  # fmt: skip
-    assert said == {"commit": "old", "left_out": ["C2, a loop: it found less"]}
+    assert said == {"commit": "old", "left_out": {"C2, a loop": "it found less"}}
     found = {"speed-cpu": (rows, {**provenance.here(), **said, "machine": "a test"})}
     monkeypatch.setattr(page, "committed", found.get)
     text = page.section("cpu")
-    assert "Measured again at commit new: F0 against a loop; C1 against a loop." in text
+    assert (
+        "Measured again at commit new: F0, one core: a step against a loop; C1 against a loop."
+        in text
+    )
     assert "Left out, because they failed: C2, a loop: it found less." in text
 
 
