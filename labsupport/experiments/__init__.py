@@ -21,6 +21,7 @@ from labsupport.experiments.images import (
     real_images_provenance,
     record_real_images,
 )
+from labsupport.experiments.instability import adams_limit, look_before_spike
 from labsupport.experiments.interventions import (
     both_ways,
     both_ways_provenance,
@@ -51,6 +52,7 @@ from labsupport.experiments.tuned import (
 __all__ = [
     "Cards",
     "KEYS",
+    "adams_limit",
     "as_many_updates",
     "as_many_updates_provenance",
     "batch_size_sweep",
@@ -67,6 +69,7 @@ __all__ = [
     "iterates",
     "late_handover",
     "long_run",
+    "look_before_spike",
     "minima",
     "negative_control",
     "real_images",

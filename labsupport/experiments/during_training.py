@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -107,29 +108,43 @@ def change_adam(s: Settings, changes: dict[str, tuple[float, float]] = CHANGES) 
     DataFrame
         arm, seed, epoch, train_loss (nats), test_accuracy (percent).
     """
-    recipe, f = long_recipe(s), s.main.objective()
-    seeds = training.seed_numbers(s.seeds)
-    x0 = training.start(s.main.network, seeds, num_classes=s.main.load().num_classes)
     looks = range(s.SB.epochs, s.long_epochs + 1, s.long_every)
-    history = History(f, s.main.objective("test"))
-    loop = Loop(history, recipe, seeds, x0.to(f.device), set(), looks)
-    tables = []
-    with threads.threads_for(f.n):
-        while loop.epoch < s.SB.epochs:
-            loop.one_epoch()
-        tensors, rest = copy.deepcopy(loop.state())
-        for arm, (factor, constant) in changes.items():
-            loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
-            loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
-            _adam(loop).eps = constant
-            while loop.epoch < s.long_epochs:
-                loop.one_epoch()
-            tables.append(history.table().assign(arm=arm))
+    tables = [
+        loop.history.table().assign(arm=arm)
+        for arm, loop in epochs_with(s, changes, looks)
+        if loop.epoch == s.long_epochs
+    ]
     columns = ["arm", "seed", "epoch", "train_loss", "test_accuracy"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def _adam(loop: Loop) -> Adam:
+def epochs_with(
+    s: Settings, changes: dict[str, tuple[float, float]], looks: Iterable[int] = ()
+) -> Iterator[tuple[str, Loop]]:
+    """LB's training after every epoch: unchanged to SB's last (its arm is ""), then on from there with each change.
+
+    The history gets rows at the epochs ``looks``.
+    """
+    recipe, f = long_recipe(s), s.main.objective()
+    seeds = training.seed_numbers(s.seeds)
+    x0 = training.start(s.main.network, seeds, num_classes=s.main.load().num_classes)
+    history = History(f, s.main.objective("test"))
+    loop = Loop(history, recipe, seeds, x0.to(f.device), set(), list(looks))
+    with threads.threads_for(f.n):
+        while loop.epoch < s.SB.epochs:
+            loop.one_epoch()
+            yield "", loop
+        tensors, rest = copy.deepcopy(loop.state())
+        for arm, (factor, constant) in changes.items():
+            loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
+            loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
+            adam_of(loop).eps = constant
+            while loop.epoch < s.long_epochs:
+                loop.one_epoch()
+                yield arm, loop
+
+
+def adam_of(loop: Loop) -> Adam:
     """A training's optimizer, which LB's recipe says is Adam."""
     assert isinstance(loop.stepper.optimizer, Adam)
     return loop.stepper.optimizer

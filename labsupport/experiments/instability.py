@@ -1,0 +1,150 @@
+"""Chapter 5, is a spike of the loss an instability of Adam? The Hessian as Adam scales it, beside its limit.
+
+Full-batch Adam with a fixed rate becomes unstable where the largest eigenvalue of D^(-1/2) H D^(-1/2) passes 38 / rate,
+with D the root of Adam's mean of squares, its constant added (Cohen et al. 2022, arXiv:2207.14484, section 3: (2 + 2
+b1) / ((1 - b1) rate), b1 = 0.9). It takes minutes, so it is measured once and committed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pandas as pd
+from torch import Tensor
+
+from labsupport import curvature, provenance
+from labsupport.experiments.during_training import CHANGES, adam_of, epochs_with, long_recipe
+from labsupport.objective import Objective
+from labsupport.settings import Settings
+from labsupport.training.optimizers import Adam
+
+NAME = "adams-limit"
+#: Epochs between two looks.
+EVERY = 2
+#: What is changed from SB's last epoch on, as in `during_training.CHANGES`; here also nothing.
+ARMS = {"unchanged": (1.0, Adam.eps), "rate / 10": CHANGES["rate / 10"]}
+
+
+class Scaled:
+    """f as a function of u = D^(1/2) x, in whose units a step of Adam is a step of plain descent; D (n,) is fixed.
+
+    Its Hessian is D^(-1/2) H D^(-1/2). The other methods are those that `curvature` asks of a function.
+    """
+
+    def __init__(self, f: Objective, spread: Tensor):
+        self.f, self.root = f, spread.double().sqrt()
+        self.n, self.dtype, self.device = f.n, f.dtype, f.device
+
+    def __call__(self, u: Tensor) -> Tensor:
+        return self.f(u / self.root)
+
+    def value_and_gradient(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = self.f.value_and_gradient(u / self.root)
+        return value, gradient / self.root
+
+    def hessian_vector(self, u: Tensor, v: Tensor) -> Tensor:
+        return self.hessian_at(u)(v)
+
+    def hessian_at(self, u: Tensor):
+        product = self.f.hessian_at(u / self.root)
+        return lambda v: product(v / self.root) / self.root
+
+    def double(self) -> Scaled:
+        return Scaled(self.f.double(), self.root**2)
+
+
+def limit(rate: float, b1: float = Adam.b1) -> float:
+    """The largest scaled eigenvalue at which steps of full-batch Adam on a parabola do not grow.
+
+    >>> round(limit(1e-3))
+    38000
+    """
+    return (2 + 2 * b1) / ((1 - b1) * rate)
+
+
+def spread(adam: Adam) -> Tensor:
+    """D (S, n): the root of the mean of squares, corrected for its start at 0, with the constant added."""
+    return (adam.v / (1 - adam.b2 ** float(adam.t))).sqrt() + adam.eps
+
+
+def scaled_eigenvalue(
+    f: Objective, x: Tensor, spreads: Tensor, tolerance: float = 0.05
+) -> list[float]:
+    """The largest eigenvalue of D^(-1/2) H D^(-1/2) at each of the points x (S, n), with D (S, n)."""
+    found = []
+    for point, its in zip(x, spreads):
+        scaled = Scaled(f, its)
+        u = point.double() * scaled.root
+        found.append(float(curvature.top_eigenvalues(scaled, u, tolerance=tolerance)[0]))
+    return found
+
+
+def adams_limit() -> pd.DataFrame:
+    """The committed result of `record_adams_limit`.
+
+    Returns
+    -------
+    DataFrame
+        arm ("" up to SB's last epoch, which all share; then `ARMS`), seed, epoch, train_loss (nats), eigenvalue (of the
+        scaled Hessian of the training loss), limit (`limit` of the arm's rate).
+    """
+    return provenance.read(NAME)[0]
+
+
+def look_before_spike(run: pd.DataFrame, stop: float, factor: float = 10) -> int | None:
+    """The epoch of the last look before a spike begins: before the first record, once ``stop`` was reached, above it
+    and above ``factor`` times the least loss so far. None for a run without one.
+    """
+    run = run.sort_values("epoch")
+    least = math.inf
+    for before, loss in zip(run.epoch.shift(), run.train_loss):
+        if least <= stop and loss > max(factor * least, stop):
+            return int(before)
+        least = min(least, loss)
+    return None
+
+
+def measure_adams_limit(s: Settings, every: int = EVERY) -> pd.DataFrame:
+    """Train LB to `Settings.long_epochs`, unchanged and at a tenth of the rate, and look every so many epochs.
+
+    Three rules were written before the run; each holds if the 95 % t-interval over seeds lies where it says. 5.11: in
+    the last look before a spike (`look_before_spike`, unchanged) the eigenvalue is within a factor of 2 of the limit.
+    5.12: it has risen since SB's last epoch. 5.13: at a tenth of the rate it stays below half of its own limit to the
+    end.
+    """
+    tables = []
+    for arm, loop in epochs_with(s, ARMS):
+        if loop.epoch % every == 0:
+            adam, x, f = adam_of(loop), loop.x[loop.going], loop.history.on_train
+            rows = {
+                "arm": arm,
+                "seed": [loop.seeds[row] for row in loop.going],
+                "epoch": loop.epoch,
+                "train_loss": f(x).tolist(),
+                "eigenvalue": scaled_eigenvalue(f, x, spread(adam)),
+                "limit": limit(loop.recipe.learning_rate),
+            }
+            tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True)
+
+
+def record_adams_limit(s: Settings, **where) -> str:
+    """Measure `measure_adams_limit` here and write the result with its provenance, for the commit; for maintainers.
+
+        python -c "from labsupport import settings; from labsupport.experiments import instability as i;
+        i.record_adams_limit(settings.current())"
+
+    ``where`` may name another ``folder``. Returns the path.
+    """
+    began = time.process_time()
+    rows = measure_adams_limit(s)
+    about = provenance.here(
+        network=s.main.network,
+        data=s.main.dataset,
+        seeds=s.seeds,
+        core_seconds=round(time.process_time() - began),
+        recipe=repr(long_recipe(s)),
+        changed_at=f"epoch {s.SB.epochs}",
+    )
+    return str(provenance.write(NAME, rows, about, **where))
