@@ -82,6 +82,16 @@ def test_a_verdict_follows_from_its_claims(monkeypatch):
     assert (found.verdict[2], found.confidence[2]) == ("mostly yes", "low")
 
 
+def test_large_batches_made_flatter_that_still_test_worse_speak_against_a_cause(monkeypatch):
+    claims(monkeypatch, [claim("9.17", 2, 1, True, True), claim("9.18", -2, 1, False, True)])
+    card = scorecards.scorecard()
+    assert card[card.question == 5].set_index("key").side.to_dict() == {
+        "9.17": "for",
+        "9.18": "against",
+    }
+    assert scorecards.verdicts(card).verdict[5] == "undecided"
+
+
 def test_without_any_claim_nothing_is_decided(monkeypatch):
     monkeypatch.setattr(check, "recorded", lambda: pd.DataFrame())
     assert set(scorecards.verdicts(scorecards.scorecard()).verdict) == {"undecided"}
