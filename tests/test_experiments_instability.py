@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from labsupport import settings
+from labsupport import settings, training
 from labsupport.experiments import instability
 from labsupport.objective import Objective
 from labsupport.training.optimizers import Adam
@@ -57,17 +57,29 @@ def test_a_scaled_function_has_the_slope_of_its_own_units():
     assert float(ahead - behind) / 2e-5 == pytest.approx(float(gradient @ v), rel=1e-5)
 
 
-def test_the_root_is_that_of_torchs_adam():
-    x = torch.randn(2, 6)
-    ours, theirs = Adam(x), nn.Parameter(x.clone())
-    reference = torch.optim.Adam([theirs])
-    for _ in range(3):
-        gradient = torch.randn_like(x)
-        ours.step(x, gradient, 1e-3)
-        theirs.grad = gradient
-        reference.step()
-    mean = reference.state[theirs]["exp_avg_sq"] / (1 - 0.999**3)
-    assert torch.allclose(instability.spread(ours), mean.sqrt() + 1e-8)
+def test_the_root_is_that_of_torchs_adam_in_the_same_training():
+    """One epoch of each seed written out: the same order of samples, torch's gradients and torch's Adam."""
+    two = dataclasses.replace(s, seeds=2)
+    _, loop = next(instability.epochs_with(two, {}))
+    f, size = two.main.objective(), two.LB.batch_size
+    found = instability.spread(loop.stepper.state)
+    for seed in range(2):
+        x = nn.Parameter(training.start("F0", (seed,))[0])
+        adam = torch.optim.Adam([x])
+        order = torch.randperm(len(f.labels), generator=torch.Generator().manual_seed(seed))
+        for rows in order.split(size):
+            x.grad = Objective("F0", f.inputs[rows], f.labels[rows]).gradient(x)
+            adam.step()
+        state = adam.state[x]
+        mean = state["exp_avg_sq"] / (1 - 0.999 ** float(state["step"]))
+        assert torch.allclose(loop.x[seed], x.detach(), atol=1e-4)
+        assert torch.allclose(found[seed], mean.sqrt() + 1e-8, rtol=0.02, atol=1e-6)
+
+
+def test_one_root_for_several_weights_is_refused():
+    f, x, spread = small()
+    with pytest.raises(ValueError, match="one root a weight"):
+        instability.scaled_eigenvalue(f, x[None], spread[:1])
 
 
 @pytest.mark.parametrize(

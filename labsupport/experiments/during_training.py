@@ -138,13 +138,13 @@ def epochs_with(
         for arm, (factor, constant) in changes.items():
             loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
             loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
-            adam_of(loop).eps = constant
+            _adam(loop).eps = constant
             while loop.epoch < s.long_epochs:
                 loop.one_epoch()
                 yield arm, loop
 
 
-def adam_of(loop: Loop) -> Adam:
+def _adam(loop: Loop) -> Adam:
     """A training's optimizer, which LB's recipe says is Adam."""
     assert isinstance(loop.stepper.optimizer, Adam)
     return loop.stepper.optimizer

@@ -14,7 +14,7 @@ import pandas as pd
 from torch import Tensor
 
 from labsupport import curvature, provenance
-from labsupport.experiments.during_training import CHANGES, adam_of, epochs_with, long_recipe
+from labsupport.experiments.during_training import CHANGES, epochs_with, long_recipe
 from labsupport.objective import Objective
 from labsupport.settings import Settings
 from labsupport.training.optimizers import Adam
@@ -63,15 +63,24 @@ def limit(rate: float, b1: float = Adam.b1) -> float:
     return (2 + 2 * b1) / ((1 - b1) * rate)
 
 
-def spread(adam: Adam) -> Tensor:
-    """D (S, n): the root of the mean of squares, corrected for its start at 0, with the constant added."""
-    return (adam.v / (1 - adam.b2 ** float(adam.t))).sqrt() + adam.eps
+def spread(state: dict[str, Tensor]) -> Tensor:
+    """D (S, n), from what Adam remembers (`Stepper.state`): the root of the mean of squares, corrected for its start at
+    0, with the constant added.
+    """
+    return (state["v"] / (1 - Adam.b2 ** float(state["t"]))).sqrt() + Adam.eps
 
 
 def scaled_eigenvalue(
     f: Objective, x: Tensor, spreads: Tensor, tolerance: float = 0.05
 ) -> list[float]:
-    """The largest eigenvalue of D^(-1/2) H D^(-1/2) at each of the points x (S, n), with D (S, n)."""
+    """The largest eigenvalue of D^(-1/2) H D^(-1/2) at each of the points x (S, n), with D (S, n).
+
+    Raises ValueError if D has another shape than x.
+    """
+    if x.shape != spreads.shape:
+        raise ValueError(
+            f"D has shape {tuple(spreads.shape)}, the points {tuple(x.shape)}; one root a weight is needed."
+        )
     found = []
     for point, its in zip(x, spreads):
         scaled = Scaled(f, its)
@@ -116,13 +125,13 @@ def measure_adams_limit(s: Settings, every: int = EVERY) -> pd.DataFrame:
     tables = []
     for arm, loop in epochs_with(s, ARMS):
         if loop.epoch % every == 0:
-            adam, x, f = adam_of(loop), loop.x[loop.going], loop.history.on_train
+            x, f = loop.x[loop.going], loop.history.on_train
             rows = {
                 "arm": arm,
                 "seed": [loop.seeds[row] for row in loop.going],
                 "epoch": loop.epoch,
                 "train_loss": f(x).tolist(),
-                "eigenvalue": scaled_eigenvalue(f, x, spread(adam)),
+                "eigenvalue": scaled_eigenvalue(f, x, spread(loop.stepper.state)),
                 "limit": limit(loop.recipe.learning_rate),
             }
             tables.append(pd.DataFrame(rows))
