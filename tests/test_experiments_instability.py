@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from labsupport import settings, training
+from labsupport import curvature, settings, training
 from labsupport.experiments import instability
 from labsupport.objective import Objective
 from labsupport.training.optimizers import Adam
@@ -30,27 +30,41 @@ def test_steps_grow_above_the_limit_and_shrink_below(times, grows):
 
 
 def small():
+    """(f, two points, a D for each, with a weight that Adam has seen no gradient of); enough weights for Lanczos."""
     torch.manual_seed(0)
     x, y = torch.randn(60, 4), torch.randint(0, 3, (60,))
-    f = Objective(nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)), x, y)
-    return f, torch.randn(f.n), torch.rand(f.n) + 0.1
+    f = Objective(nn.Sequential(nn.Linear(4, 12), nn.Tanh(), nn.Linear(12, 3)), x, y)
+    assert f.n > curvature.DENSE
+    spreads = torch.rand(2, f.n) + 0.1
+    return f, torch.randn(2, f.n), spreads
 
 
-def test_the_scaled_eigenvalue_is_that_of_the_whole_matrix():
-    f, x, spread = small()
-    hessian = torch.stack(
-        [f.double().hessian_vector(x.double(), v) for v in torch.eye(f.n).double()]
-    )
-    root = spread.double().sqrt()
-    whole = torch.linalg.eigvalsh(hessian / root / root[:, None])[-1]
-    found = instability.scaled_eigenvalue(f, x[None], spread[None], tolerance=1e-3)
-    assert found == [pytest.approx(float(whole), rel=1e-3)]
+def test_the_scaled_eigenvalues_are_those_of_the_whole_matrices():
+    f, x, spreads = small()
+    found = instability.scaled_eigenvalue(f, x, spreads, tolerance=1e-3)
+    for value, point, spread in zip(found, x.double(), spreads.double()):
+        columns = [f.double().hessian_vector(point, v) for v in torch.eye(f.n).double()]
+        units = spread.sqrt()
+        whole = torch.linalg.eigvalsh(torch.stack(columns) / units / units[:, None])[-1]
+        assert value == pytest.approx(float(whole), rel=1e-3)
+
+
+def test_a_weight_that_changes_nothing_does_not_count_however_small_its_root():
+    """The bias ahead of batch norm: its gradient is rounding, and Adam's root its constant."""
+    f = s.main.objective()
+    x = training.start("F0", (0,))
+    spread = torch.full_like(x, 1e-3)
+    (plain,) = instability.scaled_eigenvalue(f, x, spread)
+    still = f.gradient(x).abs() < 1e-7
+    assert still.sum() > 100
+    (found,) = instability.scaled_eigenvalue(f, x, torch.where(still, torch.tensor(1e-8), spread))
+    assert found == pytest.approx(plain, rel=0.05)
 
 
 def test_a_scaled_function_has_the_slope_of_its_own_units():
-    f, x, spread = small()
-    scaled = instability.Scaled(f, spread).double()
-    u, v = x.double() * scaled.root, torch.randn(f.n).double()
+    f, points, spreads = small()
+    x, scaled = points[0], instability.Scaled(f, spreads[0]).double()
+    u, v = x.double() * scaled.units, torch.randn(f.n).double()
     value, gradient = scaled.value_and_gradient(u)
     ahead, behind = (scaled(u + step * v) for step in (1e-5, -1e-5))
     assert float(value) == pytest.approx(float(f(x)), rel=1e-6)
@@ -77,9 +91,9 @@ def test_the_root_is_that_of_torchs_adam_in_the_same_training():
 
 
 def test_one_root_for_several_weights_is_refused():
-    f, x, spread = small()
+    f, x, spreads = small()
     with pytest.raises(ValueError, match="one root a weight"):
-        instability.scaled_eigenvalue(f, x[None], spread[:1])
+        instability.scaled_eigenvalue(f, x, spreads[:, :1])
 
 
 @pytest.mark.parametrize(
@@ -108,3 +122,11 @@ def test_the_record_has_what_all_share_and_each_arm(tmp_path):
     limits = rows.groupby("arm").limit.first()
     assert limits["rate / 10"] == pytest.approx(10 * limits["unchanged"])
     assert list(rows.columns) == list(instability.adams_limit().columns)
+
+
+def test_the_committed_measurement_is_of_todays_recipe():
+    laptop, rows = settings.TABLE["laptop"], instability.adams_limit()
+    about = instability.provenance.read(instability.NAME)[1]
+    assert about["recipe"] == repr(instability.long_recipe(laptop))
+    assert set(rows.seed) == set(range(laptop.seeds))
+    assert rows.epoch.min() == instability.EVERY and rows.epoch.max() == laptop.long_epochs

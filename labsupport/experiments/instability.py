@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
+from collections.abc import Callable
 
 import pandas as pd
 from torch import Tensor
 
 from labsupport import curvature, provenance
+from labsupport.errors import EigenvalueWarning
 from labsupport.experiments.during_training import CHANGES, epochs_with, long_recipe
 from labsupport.objective import Objective
 from labsupport.settings import Settings
@@ -22,40 +25,43 @@ from labsupport.training.optimizers import Adam
 NAME = "adams-limit"
 #: Epochs between two looks.
 EVERY = 2
+#: Of the eigenvalues, as `curvature.top_eigenvalues` has it.
+TOLERANCE = 0.05
 #: What is changed from SB's last epoch on, as in `during_training.CHANGES`; here also nothing.
 ARMS = {"unchanged": (1.0, Adam.eps), "rate / 10": CHANGES["rate / 10"]}
 
 
 class Scaled:
-    """f as a function of u = D^(1/2) x, in whose units a step of Adam is a step of plain descent; D (n,) is fixed.
+    """f as a function of D^(1/2) x, D (n,) fixed: in these units Adam's step is the rate times its mean of gradients.
 
-    Its Hessian is D^(-1/2) H D^(-1/2). The other methods are those that `curvature` asks of a function.
+    Its Hessian is D^(-1/2) H D^(-1/2). The methods are those that `curvature` asks of a function; their x is in the
+    new units.
     """
 
     def __init__(self, f: Objective, spread: Tensor):
-        self.f, self.root = f, spread.double().sqrt()
+        self.f, self.units = f, spread.double().sqrt()
         self.n, self.dtype, self.device = f.n, f.dtype, f.device
 
-    def __call__(self, u: Tensor) -> Tensor:
-        return self.f(u / self.root)
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.f(x / self.units)
 
-    def value_and_gradient(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradient = self.f.value_and_gradient(u / self.root)
-        return value, gradient / self.root
+    def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = self.f.value_and_gradient(x / self.units)
+        return value, gradient / self.units
 
-    def hessian_vector(self, u: Tensor, v: Tensor) -> Tensor:
-        return self.hessian_at(u)(v)
+    def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
+        return self.hessian_at(x)(v)
 
-    def hessian_at(self, u: Tensor):
-        product = self.f.hessian_at(u / self.root)
-        return lambda v: product(v / self.root) / self.root
+    def hessian_at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        product = self.f.hessian_at(x / self.units)
+        return lambda v: product(v / self.units) / self.units
 
     def double(self) -> Scaled:
-        return Scaled(self.f.double(), self.root**2)
+        return Scaled(self.f.double(), self.units**2)
 
 
 def limit(rate: float, b1: float = Adam.b1) -> float:
-    """The largest scaled eigenvalue at which steps of full-batch Adam on a parabola do not grow.
+    """The largest scaled eigenvalue at which steps of full-batch Adam on a parabola, D fixed, do not grow.
 
     >>> round(limit(1e-3))
     38000
@@ -65,13 +71,13 @@ def limit(rate: float, b1: float = Adam.b1) -> float:
 
 def spread(state: dict[str, Tensor]) -> Tensor:
     """D (S, n), from what Adam remembers (`Stepper.state`): the root of the mean of squares, corrected for its start at
-    0, with the constant added.
+    0, with the constant added; before the next step's gradient enters it.
     """
     return (state["v"] / (1 - Adam.b2 ** float(state["t"]))).sqrt() + Adam.eps
 
 
 def scaled_eigenvalue(
-    f: Objective, x: Tensor, spreads: Tensor, tolerance: float = 0.05
+    f: Objective, x: Tensor, spreads: Tensor, tolerance: float = TOLERANCE
 ) -> list[float]:
     """The largest eigenvalue of D^(-1/2) H D^(-1/2) at each of the points x (S, n), with D (S, n).
 
@@ -84,7 +90,7 @@ def scaled_eigenvalue(
     found = []
     for point, its in zip(x, spreads):
         scaled = Scaled(f, its)
-        u = point.double() * scaled.root
+        u = point.double() * scaled.units
         found.append(float(curvature.top_eigenvalues(scaled, u, tolerance=tolerance)[0]))
     return found
 
@@ -102,8 +108,8 @@ def adams_limit() -> pd.DataFrame:
 
 
 def look_before_spike(run: pd.DataFrame, stop: float, factor: float = 10) -> int | None:
-    """The epoch of the last look before a spike begins: before the first record, once ``stop`` was reached, above it
-    and above ``factor`` times the least loss so far. None for a run without one.
+    """The epoch of the record before the first one, ``stop`` once reached, with a loss above ``stop`` and ``factor``
+    times the least so far; None for a run without a spike.
     """
     run = run.sort_values("epoch")
     least = math.inf
@@ -147,7 +153,9 @@ def record_adams_limit(s: Settings, **where) -> str:
     ``where`` may name another ``folder``. Returns the path.
     """
     began = time.process_time()
-    rows = measure_adams_limit(s)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EigenvalueWarning)
+        rows = measure_adams_limit(s)
     about = provenance.here(
         network=s.main.network,
         data=s.main.dataset,
@@ -155,5 +163,7 @@ def record_adams_limit(s: Settings, **where) -> str:
         core_seconds=round(time.process_time() - began),
         recipe=repr(long_recipe(s)),
         changed_at=f"epoch {s.SB.epochs}",
+        every=f"{EVERY} epochs",
+        tolerance=TOLERANCE,
     )
     return str(provenance.write(NAME, rows, about, **where))
