@@ -30,7 +30,7 @@ def test_steps_grow_above_the_limit_and_shrink_below(times, grows):
 
 
 def small():
-    """(f, two points, a D for each, with a weight that Adam has seen no gradient of); enough weights for Lanczos."""
+    """(f, two points, a D for each), with enough weights for Lanczos."""
     torch.manual_seed(0)
     x, y = torch.randn(60, 4), torch.randint(0, 3, (60,))
     f = Objective(nn.Sequential(nn.Linear(4, 12), nn.Tanh(), nn.Linear(12, 3)), x, y)
@@ -102,10 +102,7 @@ def test_one_root_for_several_weights_is_refused():
         ([1.0, 0.001, 0.0005, 0.0004, 0.2, 0.001], 6),
         ([1.0, 0.001, 0.0005, 0.001, 0.0015], None),  # above ten times nowhere
         ([1.0, 0.1, 1.5, 0.1], None),  # never at the stop
-        (
-            [0.001, 0.0001, 0.0015, 0.1],
-            4,
-        ),  # ten times the least, but below the stop, is no spike yet
+        ([0.001, 0.0001, 0.0015, 0.1], 4),  # ten times the least, but below the stop: not yet
     ],
 )
 def test_the_last_look_before_a_spike(losses, expected):

@@ -69,7 +69,7 @@ def record_long_history(s: Settings, **where) -> str:
     )
     rows = run.history.merge(found[["epoch", "seed", "sharpness"]], "left", ["epoch", "seed"])
     rows = rows[["seed", "steps", "train_loss", "test_loss", "test_accuracy", "sharpness"]]
-    about = _about(s, began, recipe=repr(recipe))
+    about = about_run(s, began, recipe=repr(recipe))
     return str(provenance.write("long-history", rows, about, **where))
 
 
@@ -96,7 +96,7 @@ def record_changed_adam(s: Settings, **where) -> str:
     """
     began = time.process_time()
     rows = change_adam(s)
-    about = _about(s, began, recipe=repr(long_recipe(s)), changed_at=f"epoch {s.SB.epochs}")
+    about = about_run(s, began, recipe=repr(long_recipe(s)), changed_at=f"epoch {s.SB.epochs}")
     return str(provenance.write("changed-adam", rows, about, **where))
 
 
@@ -150,7 +150,8 @@ def _adam(loop: Loop) -> Adam:
     return loop.stepper.optimizer
 
 
-def _about(s: Settings, began: float, **more) -> dict:
+def about_run(s: Settings, began: float, **more) -> dict:
+    """The provenance of a measurement that began at this `time.process_time`, with what ``more`` is to be known."""
     return provenance.here(
         network=s.main.network,
         data=s.main.dataset,

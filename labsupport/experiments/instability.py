@@ -17,7 +17,7 @@ from torch import Tensor
 
 from labsupport import curvature, provenance
 from labsupport.errors import EigenvalueWarning
-from labsupport.experiments.during_training import CHANGES, epochs_with, long_recipe
+from labsupport.experiments.during_training import CHANGES, about_run, epochs_with, long_recipe
 from labsupport.objective import Objective
 from labsupport.settings import Settings
 from labsupport.training.optimizers import Adam
@@ -156,11 +156,9 @@ def record_adams_limit(s: Settings, **where) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error", EigenvalueWarning)
         rows = measure_adams_limit(s)
-    about = provenance.here(
-        network=s.main.network,
-        data=s.main.dataset,
-        seeds=s.seeds,
-        core_seconds=round(time.process_time() - began),
+    about = about_run(
+        s,
+        began,
         recipe=repr(long_recipe(s)),
         changed_at=f"epoch {s.SB.epochs}",
         every=f"{EVERY} epochs",
