@@ -140,6 +140,25 @@ def test_seventy_five_kills_a_fifth_of_them_inside_a_write_change_no_bit(store):
     assert partials == 15
 
 
+def test_who_is_killed_after_the_last_write_leaves_no_lock_to_who_only_reads(store):
+    def work(pipe):
+        def wait_for_ever(file, path):
+            os.write(pipe, b"w")
+            time.sleep(600)
+
+        locks.release = wait_for_ever
+        other()
+
+    with child(work) as (process, pipe):
+        assert os.read(pipe, 1) == b"w"
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    assert {path.suffix for path in store.iterdir()} == {".lock", ".npz"}
+    upkeep._swept.clear()
+    assert other() == 1
+    assert {path.suffix for path in store.iterdir()} == {".npz"}
+
+
 def test_what_the_killed_have_left_of_other_results_goes_away_too(store):
     killed_in_a_write(0)
     assert {path.suffix for path in store.iterdir()} == {".lock", ".partial"}

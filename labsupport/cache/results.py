@@ -72,7 +72,9 @@ def remember(function):
             _say(f"{function.__name__} is computed anew each time, and not stored: {error}")
             return function(*args, **kwargs)
         try:
-            return this.read()
+            found = this.read()
+            upkeep.sweep_once(this.path.parent)
+            return found
         except entries.Damaged:
             pass  # looked at again when nobody else is at it
         except (OSError, MemoryError) as error:
