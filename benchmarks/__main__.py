@@ -10,7 +10,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import alone, growth, limits, page, table
+from benchmarks import alone, floors, growth, limits, page, searches, table
 from labsupport import device, files, provenance
 
 #: Rows that are measured already; an interrupted benchmark of one commit goes on behind them.
@@ -94,10 +94,13 @@ def main(
             },
         )
         provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
-        provenance.write(f"growth-{kind}", growth.table(), provenance.here())
-        print(
-            f"\nWritten: speed-{kind}.json and growth-{kind}.json in labsupport/results, and {page.write().name}."
-        )
+        beside = {"growth": growth.table}
+        if kind == "cpu":
+            beside |= {"floors": floors.tables, "searches": searches.table}
+        for name, measure in beside.items():
+            provenance.write(f"{name}-{kind}", measure(), provenance.here())
+        written = ", ".join(f"{name}-{kind}.json" for name in ("speed", *beside))
+        print(f"\nWritten: {written} in labsupport/results, and {page.write().name}.")
     elif renew and found and not cores:
         provenance.write(f"speed-{kind}", *_renewed(kind, pd.DataFrame(found)))
         print(f"\nRenewed in speed-{kind}.json and {page.write().name}: {len(found)} rows.")

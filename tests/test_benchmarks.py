@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 import benchmarks.__main__
 from benchmarks import (
+    apgd,
     floors,
     growth,
     limits,
@@ -18,6 +19,7 @@ from benchmarks import (
     page,
     plain,
     residual,
+    searches,
     table,
     vmap,
     with_jax,
@@ -169,11 +171,33 @@ def test_a_row_whose_program_is_missing_is_left_out_with_its_reason(monkeypatch,
 def test_every_operation_of_a_step_has_its_floor(monkeypatch):
     monkeypatch.setattr(floors, "ROUNDS", 2)
     monkeypatch.setattr(floors, "CALLS", 1)
-    found = floors.table(batch=8, seeds=2).set_index("operation").microseconds
-    assert (
-        len(found) == 9
-        and (found.drop("the rest: Python, views, a cache that others fill") > 0).all()
-    )
+    monkeypatch.setattr(floors, "STEPS", (("F0", "mnist1d", 8, 2), ("F0-plain", "mnist1d", 8, 1)))
+    threads = torch.get_num_threads()
+    found = floors.tables()
+    assert torch.get_num_threads() == threads
+    wide = found.pivot_table("microseconds", "operation", "of", sort=False)
+    assert list(wide) == ["F0, B = 8, 2 seeds", "F0-plain, B = 8, 1 seed"] and len(wide) == 10
+    assert (wide["F0, B = 8, 2 seeds"].drop(floors.REST) > 0).all()
+    step, lines = wide["F0, B = 8, 2 seeds"], floors.markdown(found).splitlines()
+    adam = next(line for line in lines if line.startswith("| Adam |"))
+    assert f"| {100 * step['Adam'] / step[floors.STEP]:.0f} %" in adam
+    assert step[floors.IDEAL] == pytest.approx(
+        2 * limits.work("F0", data.load("mnist1d"), 8) / 500 / 1e11 * 1e6, rel=0.9
+    ), "the products of 2 models on 8 of 4,000 samples, at some 1e11 operations a second"
+
+
+def test_what_each_search_finds_is_compared_at_equal_evaluations(monkeypatch):
+    monkeypatch.setattr(searches, "EVALUATIONS", (11, 22))
+    monkeypatch.setattr(searches, "LONG", (3, 10))
+    problem = Problem("C0", "mnist1d", 200)
+    f, x = problem.objective(), training.start("C0", [0, 1])
+    found = searches.rises(f, x)
+    assert list(found.evaluations) == [11, 11, 22, 22] and list(found.seed) == [0, 1, 0, 1]
+    single = found[found.evaluations == 11]
+    assert single.over_auto_pgd.tolist() == pytest.approx(apgd.against_strong(f, x).tolist())
+    assert (found.long_over_ours >= 1).all() and (found.rise > 0).all()
+    told = searches.markdown(found.assign(network="C0", batch="SB")).splitlines()
+    assert len(told) == 4 and told[2].startswith("| C0, SB | 11 | **")
 
 
 def test_what_fits_in_an_hour():
