@@ -14,6 +14,7 @@ from benchmarks.trainings import (
     _both_regimes,
     _epochs,
     _general,
+    _seeds_apart,
     _side_by_side,
     _steps_of_jax,
     _together,
@@ -185,3 +186,4 @@ def _peers() -> Iterator[Row]:
     yield Row(
         "two recipes, five seeds each: two processes", "one process", {"cpu": 1.8}, _side_by_side
     )
+    yield Row("one recipe, six seeds: two processes", "one process", {"cpu": 1.8}, _seeds_apart)

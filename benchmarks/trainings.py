@@ -130,13 +130,24 @@ def _general(network: torch.nn.Module, dataset: data.Dataset, batch: int, epochs
 
 def _side_by_side() -> Arms:
     """Two recipes after one another in one process, and side by side in two."""
-    recipes = {str(batch): Recipe(batch, steps=2_000) for batch in (32, 36)}
-    jobs = [
-        (Problem("F0", "mnist1d"), recipe, tuple(range(5)), (), None, 0)
-        for recipe in recipes.values()
-    ]
+    jobs = [(Recipe(batch, steps=2_000), range(5)) for batch in (32, 36)]
+    return Arms(
+        functools.partial(_in_processes, 1, jobs), functools.partial(_in_processes, 2, jobs)
+    )
 
-    def trained(workers):
-        Parallel(n_jobs=workers)(delayed(sweep.trained.fresh)(*job) for job in jobs)
 
-    return Arms(functools.partial(trained, 1), functools.partial(trained, 2))
+def _seeds_apart() -> Arms:
+    """Six seeds of one recipe in one pass, and three and three in two processes, as ``sweep.run(..., apart=True)``."""
+    recipe = Recipe(32, steps=4_000)
+    return Arms(
+        functools.partial(_in_processes, 1, [(recipe, range(6))]),
+        functools.partial(_in_processes, 2, [(recipe, range(3)), (recipe, range(3, 6))]),
+    )
+
+
+def _in_processes(workers: int, jobs: list[tuple[Recipe, range]]) -> None:
+    """Train F0 by each recipe from its seeds, anew."""
+    Parallel(n_jobs=workers)(
+        delayed(sweep.trained.fresh)(Problem("F0", "mnist1d"), recipe, tuple(seeds), (), None, 0)
+        for recipe, seeds in jobs
+    )

@@ -10,8 +10,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import pandas as pd
+import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import BrokenProcessPool
+from torch import Tensor
 
 from labsupport import cache, device, training
 from labsupport.cache import remember, surroundings
@@ -63,19 +66,68 @@ def run(
     checkpoints: Sequence[int] = (),
     x0: Mapping | None = None,
     records: int | Sequence[int] = 40,
+    apart: bool = False,
 ) -> dict[Key, Runs]:
     """Train one problem by each of several recipes, from the same seeds; {name: Runs}.
 
     What was trained before, by any chapter, is read from the store. The rest is spread over
     `device.workers()` processes. ``x0`` may hold a starting point (n,) or (S, n) for some of the
     names; ``records`` as in `training.train`.
+
+    With ``apart`` the seeds of each recipe are spread too, as many parts as there are workers: for one
+    recipe and several cores. A part is trained as its seeds alone would be, which differs from all
+    seeds together by rounding; so the numbers depend on how many workers there are.
     """
     seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    parts = _parts(len(seeds), device.workers() if apart else 1)
     jobs = {
-        name: job(problem, recipe, seeds, checkpoints, (x0 or {}).get(name), records)
+        (name, part.start): job(
+            problem,
+            recipe,
+            seeds[part],
+            checkpoints,
+            _of_part((x0 or {}).get(name), seeds, part),
+            records,
+        )
         for name, recipe in recipes.items()
+        for part in parts
     }
-    return each(trained, jobs)
+    found = each(trained, jobs)
+    return {name: _joined([found[name, part.start] for part in parts]) for name in recipes}
+
+
+def _parts(seeds: int, most: int) -> list[slice]:
+    """The seeds in at most so many parts, in order, as equal as they can be."""
+    count = max(1, min(seeds, most))
+    ends = [round(seeds * k / count) for k in range(count + 1)]
+    return [slice(first, last) for first, last in zip(ends, ends[1:])]
+
+
+def _of_part(x0, seeds: tuple[int, ...], part: slice):
+    """The starting points of some of the seeds, where each has its own."""
+    own = isinstance(x0, Tensor) and x0.dim() == 2 and len(x0) == len(seeds)
+    return x0[part] if own else x0
+
+
+def _joined(parts: list[Runs]) -> Runs:
+    """The runs of all seeds, from those of some; ``seconds`` are those of the longest part."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return replace(
+        first,
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+        x0=torch.cat([part.x0 for part in parts]),
+        x=torch.cat([part.x for part in parts]),
+        history=pd.concat([part.history for part in parts]).sort_values(
+            ["seed", "epoch"], ignore_index=True
+        ),
+        checkpoints={
+            epoch: torch.cat([part.checkpoints[epoch] for part in parts])
+            for epoch in first.checkpoints
+        },
+        seconds=max(part.seconds for part in parts),
+    )
 
 
 def each(function, jobs: Mapping[Key, tuple]) -> dict[Key, Any]:

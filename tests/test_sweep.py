@@ -54,6 +54,36 @@ def test_two_processes_give_what_one_gives(monkeypatch, tmp_path):
         assert torch.equal(one[name].x, two[name].x)
 
 
+def test_seeds_apart_are_trained_as_their_parts_alone(monkeypatch):
+    monkeypatch.setenv("LABSUPPORT_WORKERS", "2")
+    seeds, x0 = (4, 0, 2), training.start("F0", [7, 8, 9])
+    found = sweep.run(SMALL, RECIPES, seeds, checkpoints=[1], x0={"LB": x0}, apart=True)
+    for name, start in (("SB", None), ("LB", x0)):
+        parts = [
+            training.train(
+                SMALL,
+                RECIPES[name],
+                seeds[rows],
+                checkpoints=[1],
+                x0=None if start is None else start[rows],
+                progress=False,
+            )
+            for rows in (slice(0, 2), slice(2, 3))
+        ]
+        assert torch.equal(found[name].x, torch.cat([part.x for part in parts]))
+        kept = torch.cat([part.checkpoints[1] for part in parts])
+        assert torch.equal(found[name].checkpoints[1], kept)
+        assert found[name].seeds == seeds and list(found[name].history.seed.unique()) == [0, 2, 4]
+        ends = found[name].final.test_loss
+        assert all(
+            ends[seed] == part.final.test_loss[seed] for part in parts for seed in part.seeds
+        )
+    usual = sweep.run(SMALL, RECIPES, seeds)
+    assert torch.allclose(usual["SB"].x, found["SB"].x, atol=1e-2)
+    with pytest.raises(ValueError, match="x0 has 2 rows and there are"):
+        sweep.run(SMALL, {"SB": RECIPES["SB"]}, seeds, x0={"SB": x0[:2]}, apart=True)
+
+
 def test_a_start_for_one_of_them():
     x0 = training.start("F0", [7])[0]
     found = sweep.run(SMALL, RECIPES, 1, x0={"LB": x0})
