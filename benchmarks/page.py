@@ -52,15 +52,15 @@ ALT = (
 #: Tables beside that of speeds: {name of the committed result: (words, how it is written)}.
 BESIDE = {
     "floors": (
-        "**Where the time of a step goes.** Each operation by itself, with what it works on at hand. The products, "
-        "batch norm and Adam are kernels of torch: nothing that calls them is faster than their sum. The last line "
-        "is what the products would take at the rate at which the same core multiplies two large matrices.",
+        "**Where the time of a step goes.** Each operation by itself, with what it works on at hand. The products "
+        "and Adam are kernels of torch: nothing that calls them is faster than their sum. The last line is "
+        "what the products would take at the rate at which the same core multiplies two large matrices.",
         floors.markdown,
     ),
     "searches": (
         "**How much a search finds.** The rise of the loss that `strong` finds, over that found by Auto-PGD (Croce and "
         "Hein, 2020) with as many evaluations: the median of five seeds, the lowest and the highest. The last column "
-        "is a search of 303 evaluations over ours: what was left to find. A box of half-width .001 on "
+        "is a search of 303 evaluations over ours: what was left to find. A box of half-width 0.001 on "
         "MNIST-1D, after 80 epochs of batches of 32 (SB) and of 400 (LB).",
         searches.markdown,
     ),

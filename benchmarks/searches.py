@@ -71,7 +71,8 @@ def markdown(found: pd.DataFrame) -> str:
         ["network", "batch", "evaluations"], sort=False
     ):
         cells = [_spread(some.over_auto_pgd), _spread(some.long_over_ours)]
-        lines.append(f"| {network}, {batch} | {count} | " + " | ".join(cells) + " |")
+        name = network.replace("-plain", " without norm")
+        lines.append(f"| {name}, {batch} | {count} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
