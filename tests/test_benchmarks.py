@@ -182,10 +182,8 @@ def test_every_operation_of_a_step_has_its_floor(monkeypatch):
     step, lines = wide["F0, B = 8, 2 seeds"], floors.markdown(found).splitlines()
     adam = next(line for line in lines if line.startswith("| Adam |"))
     assert f"| {100 * step['Adam'] / step[floors.STEP]:.0f} %" in adam
-    operations = (
-        2 * limits.work("F0", data.load("mnist1d"), 8) / 500
-    )  # 2 models on 8 of 4,000 samples
-    assert step[floors.IDEAL] == pytest.approx(operations / 1e11 * 1e6, abs=0.1)
+    two_models = 2 * limits.work("F0", data.load("mnist1d"), 8) / 500  # of 500 batches of 8
+    assert step[floors.IDEAL] == pytest.approx(two_models / 1e11 * 1e6, abs=0.1)
 
 
 def test_what_each_search_finds_is_compared_at_equal_evaluations(monkeypatch):
