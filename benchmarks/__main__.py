@@ -10,7 +10,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import alone, floors, growth, limits, page, searches, table
+from benchmarks import alone, growth, limits, page, table
 from labsupport import device, files, provenance
 
 #: Rows that are measured already; an interrupted benchmark of one commit goes on behind them.
@@ -96,7 +96,7 @@ def main(
         provenance.write(f"speed-{kind}", pd.DataFrame(found), about)
         beside = {"growth": growth.table}
         if kind == "cpu":
-            beside |= {"floors": floors.tables, "searches": searches.table}
+            beside |= {name: measure for name, (measure, *_) in page.BESIDE.items()}
         for name, measure in beside.items():
             provenance.write(f"{name}-{kind}", measure(), provenance.here())
         written = ", ".join(f"{name}-{kind}.json" for name in ("speed", *beside))

@@ -63,8 +63,14 @@ def auto_pgd(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> T
     return best
 
 
-def against_strong(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> Tensor:
-    """The rise that ``strong`` finds over the rise that Auto-PGD finds, (S,); ``evaluations`` is a multiple of 11."""
+def rises(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> tuple[Tensor, Tensor]:
+    """The rises (S,) that ``strong`` and Auto-PGD find; ``evaluations`` is a multiple of 11."""
     theirs = auto_pgd(f, x, epsilon=epsilon, evaluations=evaluations)
     ours = sharpness(f, x, epsilon=epsilon, starts=evaluations // 11)
-    return (ours.f_max - ours.f_x) / (theirs - ours.f_x)
+    return ours.f_max - ours.f_x, theirs - ours.f_x
+
+
+def against_strong(f, x: Tensor, *, epsilon: float = 1e-3, evaluations: int = 11) -> Tensor:
+    """The rise that ``strong`` finds over the rise that Auto-PGD finds, (S,), as `rises`."""
+    ours, theirs = rises(f, x, epsilon=epsilon, evaluations=evaluations)
+    return ours / theirs

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from benchmarks import limits
-from labsupport import data, provenance, training
+from labsupport import data, training
 from labsupport.engine import threads
 from labsupport.objective import Objective
 from labsupport.recipe import Recipe
@@ -34,9 +34,7 @@ def _microseconds(function: Callable[[], object]) -> float:
     return (time.process_time() - began) / CALLS * 1e6
 
 
-def table(
-    network: str = "F0", name: str = "mnist1d", batch: int = 32, seeds: int = 5
-) -> pd.DataFrame:
+def table(network: str, name: str, batch: int, seeds: int) -> pd.DataFrame:
     """operation, microseconds a step: lower quartile of short rounds that take turns; then the step
     itself, and what its products would take at the rate of large matrices.
     """
@@ -139,5 +137,4 @@ def markdown(found: pd.DataFrame) -> str:
 if __name__ == "__main__":
     from benchmarks import page
 
-    provenance.write("floors-cpu", tables(), provenance.here())
-    print(page.write())
+    print(page.renewed("floors"))

@@ -49,15 +49,18 @@ ALT = (
 )
 
 
-#: Tables beside that of speeds: {name of the committed result: (words, how it is written)}.
+#: Tables beside that of speeds, of a processor: {name of the committed result: (how it is measured, words, how it is
+#: written)}.
 BESIDE = {
     "floors": (
+        floors.tables,
         "**Where the time of a step goes.** Each operation by itself, with what it works on at hand. The products "
         "and Adam are kernels of torch: nothing that calls them is faster than their sum. The last line is "
         "what the products would take at the rate at which the same core multiplies two large matrices.",
         floors.markdown,
     ),
     "searches": (
+        searches.table,
         "**How much a search finds.** The rise of the loss that `strong` finds, over that found by Auto-PGD (Croce and "
         "Hein, 2020) with as many evaluations: the median of five seeds, the lowest and the highest. The last column "
         "is a search of 303 evaluations over ours: what was left to find. A box of half-width 0.001 on "
@@ -120,7 +123,7 @@ def section(kind: str) -> str:
         named = "; ".join(f"{row.what} against {row.against}" for row in missed.itertuples())
         text.append(f"\nBelow what was asked for: {named}.")
     text += ["", "**Who is faster at what.**", "", verdict(rows)]
-    for name, (words, table) in BESIDE.items():
+    for name, (_, words, table) in BESIDE.items():
         if (beside := committed(f"{name}-{kind}")) is not None:
             text += ["", words, "", table(beside[0]), "", measured(beside[1])]
     if (growing := committed(f"growth-{kind}")) is not None:
@@ -182,6 +185,12 @@ def fits(found: pd.DataFrame, core_rate: float) -> str:
 
 def _two_digits(value: float) -> int:
     return int(float(f"{value:.2g}"))
+
+
+def renewed(name: str) -> Path:
+    """Measure one table of `BESIDE` again, for the commit, and write the page; returns its path."""
+    provenance.write(f"{name}-cpu", BESIDE[name][0](), provenance.here())
+    return write()
 
 
 def write() -> Path:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pandas as pd
 from torch import Tensor
 
-from benchmarks.apgd import auto_pgd
-from labsupport import provenance, training
+from benchmarks import apgd
+from labsupport import training
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
@@ -30,15 +30,13 @@ def rises(f: Objective, x: Tensor) -> pd.DataFrame:
     Auto-PGD's, and that of the long search over it.
     """
     long = sharpness(f, x, starts=LONG[0], iterations=LONG[1])
-    start = long.f_x
-    parts = []
+    most, parts = long.f_max - long.f_x, []
     for count in EVALUATIONS:
-        ours = sharpness(f, x, starts=count // 11).f_max
-        rise, theirs = ours - start, auto_pgd(f, x, evaluations=count) - start
+        ours, theirs = apgd.rises(f, x, evaluations=count)
         columns = {
-            "rise": rise,
-            "over_auto_pgd": rise / theirs,
-            "long_over_ours": (long.f_max.maximum(ours) - start) / rise,
+            "rise": ours,
+            "over_auto_pgd": ours / theirs,
+            "long_over_ours": most.maximum(ours) / ours,
         }
         parts.append(
             pd.DataFrame({name: value.numpy() for name, value in columns.items()}).assign(
@@ -48,15 +46,14 @@ def rises(f: Objective, x: Tensor) -> pd.DataFrame:
     return pd.concat(parts).rename_axis("seed").reset_index()
 
 
-def table(networks=NETWORKS, epochs: int = EPOCHS, seeds: int = SEEDS) -> pd.DataFrame:
+def table() -> pd.DataFrame:
     """`rises` at the end of training by small and by large batches, with the ``network`` and the ``batch``."""
     parts = []
-    for network in networks:
+    for network in NETWORKS:
         problem = Problem(network, "mnist1d")
         for batch, size in BATCHES.items():
-            runs = training.train(
-                problem, Recipe(size, epochs=epochs), seeds, records=0, progress=False
-            )
+            recipe = Recipe(size, epochs=EPOCHS)
+            runs = training.train(problem, recipe, SEEDS, records=0, progress=False)
             parts.append(rises(problem.objective(), runs.x).assign(network=network, batch=batch))
     return pd.concat(parts, ignore_index=True)
 
@@ -83,5 +80,4 @@ def _spread(ratio: pd.Series) -> str:
 if __name__ == "__main__":
     from benchmarks import page
 
-    provenance.write("searches-cpu", table(), provenance.here())
-    print(page.write())
+    print(page.renewed("searches"))

@@ -98,6 +98,11 @@ def killed_in_a_write(number: int) -> None:
         files.whole = slowly
         three_trainings()
 
+    killed_at_its_sign(work)
+
+
+def killed_at_its_sign(work) -> None:
+    """A process that does ``work`` and is killed when that writes a "w" to its pipe."""
     with child(work) as (process, pipe):
         assert os.read(pipe, 1) == b"w"
         os.kill(process, signal.SIGKILL)
@@ -149,10 +154,7 @@ def test_who_is_killed_after_the_last_write_leaves_no_lock_to_who_only_reads(sto
         locks.release = wait_for_ever
         other()
 
-    with child(work) as (process, pipe):
-        assert os.read(pipe, 1) == b"w"
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+    killed_at_its_sign(work)
     assert {path.suffix for path in store.iterdir()} == {".lock", ".npz"}
     upkeep._swept.clear()
     assert other() == 1

@@ -72,9 +72,8 @@ def remember(function):
             _say(f"{function.__name__} is computed anew each time, and not stored: {error}")
             return function(*args, **kwargs)
         try:
-            found = this.read()
             upkeep.sweep_once(this.path.parent)
-            return found
+            return this.read()
         except entries.Damaged:
             pass  # looked at again when nobody else is at it
         except (OSError, MemoryError) as error:
@@ -109,7 +108,6 @@ def _computed_once(this: Call, function: Callable, args: tuple, kwargs: dict):
             warn_not_stored(this.path, error)
             return function(*args, **kwargs)
         if alone:
-            upkeep.sweep_once(this.path.parent)
             upkeep.remove_partials(this.path)
         try:
             return this.read()
