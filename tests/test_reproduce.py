@@ -2,6 +2,7 @@
 is the same wherever it runs.
 """
 
+import dataclasses
 import json
 import os
 import signal
@@ -237,6 +238,25 @@ def test_small_and_large_batches_share_start_and_recipe():
     arms = protocol.arms("F1", "paper")
     assert (arms["SB"].recipe.batch_size, arms["LB"].recipe.batch_size) == (256, 6_000)
     assert arms["SB"].recipe.but(batch_size=6_000) == arms["LB"].recipe
+
+
+def test_a_quarter_of_the_cut_has_as_many_updates_an_epoch_and_stops_at_one_loss():
+    for wish in ("F2", "C1"):
+        whole, quarter = (protocol.sizes(wish, scale) for scale in ("reduced", "small"))
+        assert {name: size // 4 for name, size in whole.items()} == quarter
+        samples = [protocol.problem(wish, scale).train_size for scale in ("reduced", "small")]
+        assert samples[0] == 4 * samples[1]
+        both = protocol.arms(wish, "small")
+        assert both["SB"].recipe.but(batch_size=quarter["LB"]) == both["LB"].recipe
+        assert both["SB"].recipe.stop_loss == protocol.LOSS and not both["SB"].recipe.stop_plateau
+
+
+def test_how_often_a_training_is_noted_changes_neither_its_end_nor_its_name():
+    often, rarely = training(), dataclasses.replace(training(), records=1)
+    assert often.id == rarely.id
+    one, other = (unit.run({}) for unit in (often, rarely))
+    assert (one.points["end"] == other.points["end"]).all()
+    assert len(one.history) > len(other.history)
 
 
 @pytest.mark.parametrize("wish", ["F9", "F1/cifar10", "C1/mnist"])
@@ -497,9 +517,10 @@ def test_a_committed_row_trained_again_is_the_same(tmp_path):
     wish = (
         row.network if protocol.DATA[row.network] == row.dataset else f"{row.network}/{row.dataset}"
     )
-    scale = "paper" if pd.isna(row.train_size) else "reduced"
     if not data.available(row.dataset):
         pytest.skip(f"{row.dataset} is not on this machine")
+    size = None if pd.isna(row.train_size) else row.train_size
+    scale = next(at for at in protocol.SCALES if protocol.problem(wish, at).train_size == size)
     arm = protocol.arms(wish, scale)[row.batch]
     again = Training(arm.problem, row.batch, arm.recipe, int(row.seed)).run({}, tmp_path).rows[0]
     assert again["updates"] == pytest.approx(row.updates, rel=0.2)

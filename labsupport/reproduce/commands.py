@@ -19,7 +19,10 @@ def reproduce(
     ] = "F1,F2,C1,C2,C3,C4",
     seeds: Annotated[int, typer.Option(help="fewer than five are exploratory")] = 5,
     scale: Annotated[
-        str, typer.Option(help="paper, reduced (fewer samples, a night on a laptop) or smoke")
+        str,
+        typer.Option(
+            help="paper, reduced (fewer samples, a night on a laptop), small (a quarter of that) or smoke"
+        ),
     ] = "reduced",
     out: Annotated[Path, typer.Option(help="where results are kept, and found again")] = Path(
         "reproduction"

@@ -60,20 +60,17 @@ def take(source: Path | str, into: Path = FOLDER) -> list[str]:
     """
     there = Ledger(into, writable=False)
     known = {body["unit"] for body in there.bodies()}
-    code = {}
-    for body in there.bodies():
-        code[body["rows"][0]["network"], body["rows"][0]["dataset"]] = body["provenance"]["code"]
+    code = {_run(body): body["provenance"]["code"] for body in there.bodies()}
     new = [body for body in Ledger(source, writable=False).bodies() if body["unit"] not in known]
     for body in new:
         lacking = [key for key in KNOWN if not body["provenance"].get(key)]
         if lacking:
             raise ValueError(f"{body['unit']} does not say its {', '.join(lacking)}: run it again.")
-        network = body["rows"][0]["network"], body["rows"][0]["dataset"]
-        its = body["provenance"]["code"]
-        if code.setdefault(network, its) != its:
+        run, its = _run(body), body["provenance"]["code"]
+        if code.setdefault(run, its) != its:
             raise ValueError(
-                f"{body['unit']} was measured by code {its}, what is there of {' on '.join(network)} by "
-                f"{code[network]}. Run all of it with one code."
+                f"{body['unit']} was measured by code {its}, what is there of {' on '.join(run[:2])} by "
+                f"{code[run]}. Run all of it with one code."
             )
     for body in new:
         name = f"{body['unit']}.json"
@@ -81,6 +78,12 @@ def take(source: Path | str, into: Path = FOLDER) -> list[str]:
     if new:
         summarize(into)
     return [body["unit"] for body in new]
+
+
+def _run(body: dict) -> tuple[str, str, int | None]:
+    """(network, data set, training samples; None for all): the rows that one table compares."""
+    row = body["rows"][0]
+    return row["network"], row["dataset"], row["train_size"]
 
 
 def summarize(folder: Path = FOLDER) -> None:

@@ -112,8 +112,8 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
 def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
     """{"gaps": `gaps`, "ratios": `ratios`} of a results folder.
 
-    Raises ValueError where it holds rows of several codes or editions for one network on one data
-    set, which do not belong in one table.
+    Raises ValueError where it holds rows of several codes or editions for one network on as many
+    samples of one data set, which do not belong in one table.
     """
     found = Ledger(folder, writable=False).tables()
     if found["training"].empty:
@@ -121,7 +121,8 @@ def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
             f"{folder} holds no finished training. Run `labsupport reproduce table2 --out {folder}` first."
         )
     for column, what in (("code", "versions of the code"), ("edition", "editions of the data")):
-        for (network, dataset), part in found["training"].groupby(["network", "dataset"]):
+        runs = found["training"].groupby(["network", "dataset", "train_size"], dropna=False)
+        for (network, dataset, _), part in runs:
             several = sorted(part[column].unique())
             if len(several) > 1:
                 raise ValueError(

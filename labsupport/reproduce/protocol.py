@@ -1,8 +1,8 @@
-"""Who is trained on what, and how: the protocol of Keskar et al. 2017, section 2 and appendix B, at three scales.
+"""Who is trained on what, and how: the protocol of Keskar et al. 2017, section 2 and appendix B, at four scales.
 
 Adam at its default rate, no weight decay, no schedule; small batches of 256 (512 for F2), large
 ones of a tenth of the data; both from the same starting points. The paper stops "when the loss
-stops improving"; here that is `STOP`.
+stops improving"; here that is `STOP`, except at the scale ``small``, whose trainings stop at one loss, `LOSS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from labsupport.errors import choose
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
 
-SCALES = ("paper", "reduced", "smoke")
+SCALES = ("paper", "reduced", "small", "smoke")
 #: {network: the data it learns here}. The paper's F2 learns TIMIT, which needs a license.
 DATA = {
     "F1": "mnist",
@@ -28,9 +28,13 @@ DATA = {
 ALSO = {"F1": ("fashion_mnist",), "F2": ("timit",)}
 #: "The loss stops improving": in ten epochs the mean loss of the batches has not fallen one percent below its best.
 STOP = (10, 0.01)
+#: At the scale ``small`` both batch sizes stop at this training loss, in nats: half the epochs, and ends that compare.
+LOSS = 0.01
 #: Epochs at most, whatever the loss does: as many as the paper's figures show.
 EPOCHS = 100
 BATCHES = ("SB", "LB")
+#: Records along a training, by scale: on few samples the test set takes longer than an epoch.
+RECORDS = {"paper": 40, "reduced": 40, "small": 10, "smoke": 40}
 
 
 @dataclass(frozen=True)
@@ -60,32 +64,39 @@ def named(wish: str) -> tuple[str, str]:
 
 
 def problem(wish: str, scale: str) -> Problem:
-    """The problem at a scale: all training samples, 10,000 of them (20,000 frames of speech), or a
-    hundred and sixty.
+    """The problem at a scale: all training samples, 10,000 of them (20,000 frames of speech), a
+    quarter of that, or a hundred and sixty.
     """
     choose("scale", scale, SCALES)
     network, dataset = named(wish)
-    cut = {"paper": None, "reduced": 20_000 if network == "F2" else 10_000, "smoke": 160}
+    most = 20_000 if network == "F2" else 10_000
+    cut = {"paper": None, "reduced": most, "small": most // 4, "smoke": 160}
     return Problem(network, dataset, cut[scale])
 
 
 def sizes(wish: str, scale: str) -> dict[str, int]:
-    """{"SB": batch size, "LB": batch size}; on all samples a tenth of them is LB, as in the paper."""
+    """{"SB": batch size, "LB": batch size}; LB is a tenth of all samples, as in the paper. A cut keeps the updates
+    of an epoch, so `small` has a quarter of `reduced`'s batches.
+    """
     network, _ = named(wish)
     if scale == "smoke":
         return {"SB": 20, "LB": 80}
-    if scale == "reduced":
-        return {"SB": 128, "LB": 2_000} if network == "F2" else {"SB": 64, "LB": 1_000}
+    if scale in ("reduced", "small"):
+        part = 4 if scale == "small" else 1
+        small, large = (128, 2_000) if network == "F2" else (64, 1_000)
+        return {"SB": small // part, "LB": large // part}
     total = len(problem(wish, scale).load("cpu").y_train)
     return {"SB": 512 if network == "F2" else 256, "LB": total // 10}
 
 
 def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
-    """Adam until the loss stops improving; at smoke scale two epochs."""
+    """Adam until the loss stops improving; at the scale ``small`` to a training loss, at smoke scale two epochs."""
     whole_number("batch_size", batch_size, least=1)
     choose("batch", batch, BATCHES)
     if scale == "smoke":
         return Recipe(batch_size, epochs=2, **changes)
+    if scale == "small":
+        return Recipe(batch_size, epochs=EPOCHS, stop_loss=LOSS, **changes)
     return Recipe(batch_size, epochs=EPOCHS, stop_plateau=STOP, **changes)
 
 

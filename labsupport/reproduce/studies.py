@@ -12,11 +12,17 @@ from labsupport.reproduce.units import Line, Sharpness, Training, Unit
 EPSILONS = (1e-3, 5e-4)
 SUBSPACE_DIM = 100
 #: Epochs at which Figure 6 measures sharpness along training, and from which Figure 5 starts large batches.
-ALONG = {"paper": (1, 2, 4, 8, 16, 32, 64), "reduced": (1, 2, 4, 8, 16, 32), "smoke": (1,)}
+ALONG = {
+    "paper": (1, 2, 4, 8, 16, 32, 64),
+    "reduced": (1, 2, 4, 8, 16, 32),
+    "small": (1, 2, 4, 8, 16),
+    "smoke": (1,),
+}
 #: Batch sizes of Figure 4, as parts of the training set.
 PARTS = {
     "paper": (1 / 500, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 10),
     "reduced": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
+    "small": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
     "smoke": (1 / 8, 1 / 2),
 }
 #: Networks that the paper's figures show.
@@ -32,7 +38,7 @@ WITH_SCIPY = ("F1", "F2")
 
 def _pairs(wish: str, scale: str, seeds: int, keep: tuple[int, ...] = ()) -> list[Training]:
     return [
-        Training(arm.problem, batch, arm.recipe, seed, keep=keep)
+        Training(arm.problem, batch, arm.recipe, seed, keep=keep, records=protocol.RECORDS[scale])
         for seed in range(seeds)
         for batch, arm in protocol.arms(wish, scale).items()
     ]

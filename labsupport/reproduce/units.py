@@ -40,7 +40,8 @@ def _digest(*parts) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """One seed trained by one recipe. ``name`` says which recipe; ``keep`` are epochs whose points others need.
+    """One seed trained by one recipe. ``name`` says which recipe; ``keep`` are epochs whose points others need;
+    ``records`` is how often accuracies are noted along the way, which changes no training.
 
     With ``start``, a (unit, point) pair, it starts there instead of at the seed's own start.
     """
@@ -52,6 +53,7 @@ class Training:
     name: str = "as in the paper"
     keep: tuple[int, ...] = ()
     start: tuple[Training, str] | None = None
+    records: int = 40
 
     @property
     def id(self) -> str:
@@ -97,6 +99,7 @@ class Training:
             device=device,
             x0=x0,
             checkpoints=self.keep,
+            records=self.records,
             progress=False,
             resume=None if scratch is None else str(scratch),
         )
