@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from labsupport import check
+from labsupport.exercises import chapter09
 from labsupport.experiments import reproduction, scorecards
 from tests.test_reproduce import made_up
 
@@ -104,6 +105,24 @@ def test_cards_escape_and_name_the_claim(monkeypatch):
     assert "for: 2.1 says 2.1 < x [3]" in repr(scorecards.Cards(scorecards.scorecard()))
 
 
+def test_cards_say_of_a_claim_that_it_did_not_hold(monkeypatch):
+    claims(monkeypatch, [claim("2.1", 3, 1, True), claim("2.3", -3, 1, False)])
+    shown = repr(scorecards.Cards(scorecards.scorecard()))
+    assert "for: 2.1 says" in shown and "against: 2.3 NOT HELD: says" in shown
+
+
+def test_the_exercise_says_which_claims_change_sides(monkeypatch, capsys):
+    claims(
+        monkeypatch,
+        [claim("7.1", -3, 1, False), claim("7.3", 0.5, 1, False), claim("7.5", 3, 1, True)],
+    )
+    mine = {"asks": "Is it over-fitting?", "for": ["7.5", "7.1"], "against": ["7.3"]}
+    assert chapter09.ANSWERS["9.4"].test(mine, claims=check.recorded()) is None
+    told = capsys.readouterr().out
+    assert "7.1 did not hold, beyond its bound: it speaks against, not for" in told
+    assert "7.3 is open" in told and "7.5" not in told
+
+
 def test_no_committed_claim_is_left_out(monkeypatch):
     committed = pd.DataFrame(check.records.committed())
     monkeypatch.setattr(check, "recorded", lambda: committed)
@@ -135,7 +154,11 @@ def test_committed_rows_of_the_papers_networks_become_gaps_and_ratios(tmp_path):
 def test_the_card_shows_what_was_run_of_the_papers_networks(monkeypatch):
     claims(monkeypatch, [claim("2.1", 3, 1, True)])
     row = {"network": "F1", "dataset": "mnist", "seeds": 5, "gap": 0.2, "low": 0.1, "high": 0.3}
-    found = {"gaps": pd.DataFrame([row]), "ratios": pd.DataFrame()}
+    rows = [{**row, "train_size": size} for size in (None, 10_000)]
+    found = {"gaps": pd.DataFrame(rows), "ratios": pd.DataFrame()}
     monkeypatch.setattr(scorecards, "reproduced", lambda: found)
     shown = repr(scorecards.Cards(scorecards.scorecard()))
-    assert "F1 on mnist, 5 seeds: SB minus LB +0.20 points (+0.10 to +0.30)" in shown
+    for samples in ("all samples", "10,000 samples"):
+        assert (
+            f"F1 on mnist, {samples}, 5 seeds: SB minus LB +0.20 points (+0.10 to +0.30)" in shown
+        )

@@ -111,7 +111,16 @@ def _sixth(given, claims) -> str | None:
     question = questions.Question(
         given["asks"], tuple(given["for"]), tuple(given["against"]), (), (), ()
     )
-    found = scorecards.verdict(scorecards.under(claims, question))
+    card = scorecards.under(claims, question)
+    for row in card.itertuples():
+        given_for = "for" if row.key in given["for"] else "against"
+        if row.side == "open":
+            print(f"{row.key} is open (its interval holds its bound): it speaks for neither side.")
+        elif row.side != given_for:
+            print(
+                f"{row.key} did not hold, beyond its bound: it speaks {row.side}, not {given_for}."
+            )
+    found = scorecards.verdict(card)
     print(f"{question.asks} {found['verdict']}, confidence {found['confidence']}")
     return None
 

@@ -15,7 +15,7 @@ from labsupport import check, paper
 from labsupport.experiments.questions import QUESTIONS, Question
 from labsupport.experiments.reproduction import reproduced
 
-COLUMNS = ["key", "says", "side", "exploratory", "lean", "evidence", "source"]
+COLUMNS = ["key", "says", "side", "held", "exploratory", "lean", "evidence", "source"]
 FOR, AGAINST, OPEN, BESIDE = "for", "against", "open", "beside"
 
 
@@ -26,7 +26,7 @@ def scorecard() -> pd.DataFrame:
     -------
     DataFrame
         question (its place, from 1), key, says, side ("for", "against", "open": its interval is on both sides of the
-        bound, or "beside": it points neither way), exploratory; lean (how far the mean lies beyond the bound, in
+        bound, or "beside": it points neither way), held, exploratory; lean (how far the mean lies beyond the bound, in
         half-widths of its interval: held above 1, refuted below -1; NaN without an interval), evidence, source.
     """
     claims = check.recorded()
@@ -48,6 +48,7 @@ def under(claims: pd.DataFrame, question: Question) -> pd.DataFrame:
                     claim["key"],
                     claim["says"],
                     side,
+                    bool(claim["held"]),
                     exploratory,
                     lean(claim),
                     claim["evidence"],
@@ -160,14 +161,17 @@ def published() -> tuple[str, ...]:
 def measured_again() -> tuple[tuple[str, ...], ...]:
     """What this book's runs of the paper's own networks found, for each of the five questions; empty where not run."""
     found = reproduced()
+
+    def run(row) -> str:
+        samples = "all samples" if pd.isna(row.train_size) else f"{row.train_size:,.0f} samples"
+        return f"{row.network} on {row.dataset}, {samples}, {row.seeds} seeds"
+
     gaps = [
-        f"{row.network} on {row.dataset}, {row.seeds} seeds: SB minus LB {row.gap:+.2f} points "
-        f"({row.low:+.2f} to {row.high:+.2f})"
+        f"{run(row)}: SB minus LB {row.gap:+.2f} points ({row.low:+.2f} to {row.high:+.2f})"
         for row in found["gaps"].itertuples()
     ]
     ratios = [
-        f"{row.network} on {row.dataset}, {row.seeds} seeds: LB {row.ratio:.1f} times as sharp "
-        f"({row.low:.1f} to {row.high:.1f})"
+        f"{run(row)}: LB {row.ratio:.1f} times as sharp ({row.low:.1f} to {row.high:.1f})"
         for row in found["ratios"].itertuples()
     ]
     return tuple(gaps), tuple(ratios), (), (), ()
@@ -193,7 +197,8 @@ class Cards:
             lines = [("paper", effect)]
             lines += [("the paper's networks, ours", text) for text in again[place - 1]]
             for claim in self.table[self.table.question == place].itertuples():
-                lines.append((claim.side, f"{claim.key} {claim.says} [{claim.evidence}]"))
+                says = claim.says if claim.held else f"NOT HELD: {claim.says}"
+                lines.append((claim.side, f"{claim.key} {says} [{claim.evidence}]"))
             lines += [("literature, for", text) for text in question.pro]
             lines += [("literature, against", text) for text in question.contra]
             yield head, lines

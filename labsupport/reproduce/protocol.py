@@ -1,8 +1,9 @@
 """Who is trained on what, and how: the protocol of Keskar et al. 2017, section 2 and appendix B, at four scales.
 
-Adam at its default rate, no weight decay, no schedule; small batches of 256 (512 for F2), large
-ones of a tenth of the data; both from the same starting points. The paper stops "when the loss
-stops improving"; here that is `STOP`, except at the scale ``small``, whose trainings stop at one loss, `LOSS`.
+Adam at its default rate, no weight decay, no schedule; small batches of 256, large ones of a tenth
+of the data; both from the same starting points. F2, whose epochs are the longest, has small batches
+of 512 here, where the paper says 256. The paper stops "when the loss stops improving"; here that is
+`STOP`, except at the scale ``small``, whose trainings stop at one loss, `LOSS`.
 """
 
 from __future__ import annotations
