@@ -7,9 +7,11 @@ the one that gathers the others' claims starts when they are done.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import nbval.kernel
@@ -30,6 +32,14 @@ CHAPTERS_STORE = "COURSE_TEST_STORE"  # `python -m tools test` names a fresh fol
 PATIENCE = (
     15 * 60
 )  # seconds the gathering chapter waits for the others before it goes on without them
+MINUTES = "COURSE_TEST_MINUTES"  # where a clock ends the run: later tests are skipped, and counted
+BEGAN = "COURSE_TEST_BEGAN"
+OUT_OF_TIME = f"the time of this run ({MINUTES}) is over"
+RESERVE = 0.75  # a rehearsal that takes minutes needs the last quarter of that time
+# What rehearses whole commands, pages and classes comes after what tests the package.
+REHEARSALS = re.compile(
+    r"test_(teach|tools|colab|installing|publishing|readme|site|slides|solutions|vendor|workflows|archive)"
+)
 
 
 def pytest_addoption(parser):
@@ -55,6 +65,7 @@ def pytest_configure(config):
     if os.environ.get("LABSUPPORT_TEST_RUN"):  # tests that a test runs: not with its store
         os.environ.pop(CHAPTERS_STORE, None)
     os.environ["LABSUPPORT_TEST_RUN"] = str(config.run_folder)
+    os.environ[BEGAN] = str(time.time())
     if config.getoption("--keep-store"):
         os.environ.pop(CHAPTERS_STORE, None)
     else:
@@ -122,11 +133,14 @@ def gathers(chapter: str) -> bool:
 
 
 def pytest_collection_modifyitems(items):
-    """Chapters first, since they take longest, the one that gathers claims last of them; the rest keeps its order."""
+    """Chapters first, since they take longest, the one that gathers claims last of them; then the package's tests,
+    then the rehearsals, those of many minutes last.
+    """
 
     def place(item):
-        chapter = chapter_of(item.nodeid)
-        return not chapter, gathers(chapter), chapter
+        chapter, file = chapter_of(item.nodeid), item.nodeid.split("::")[0]
+        slow = item.get_closest_marker("slow") is not None
+        return not chapter, gathers(chapter), chapter, slow, bool(REHEARSALS.search(file))
 
     items.sort(key=place)
 
@@ -162,9 +176,34 @@ def marker(chapter: str) -> Path:
     return Path(os.environ["LABSUPPORT_TEST_RUN"]) / f"{chapter}.done"
 
 
+def out_of_time(item) -> bool:
+    """Whether the clock of this run is past the last start of this test; never without `MINUTES`."""
+    minutes = float(os.environ.get(MINUTES) or "inf")
+    spent = (time.time() - float(os.environ[BEGAN])) / 60
+    return spent > minutes * (RESERVE if item.get_closest_marker("slow") else 1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which files the clock cut short, if any: nobody should take them for tested."""
+    late = Counter(
+        report.nodeid.split("::")[0]
+        for report in terminalreporter.stats.get("skipped", [])
+        if OUT_OF_TIME in str(report.longrepr)
+    )
+    if late:
+        terminalreporter.section("out of time")
+        for file, count in late.items():
+            terminalreporter.line(f"{file}: {count} not run")
+        terminalreporter.line(
+            f"Not run: {late.total()} tests. `make test` without {MINUTES} runs them all."
+        )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     chapter = chapter_of(item.nodeid)
+    if not chapter and out_of_time(item):
+        pytest.skip(OUT_OF_TIME)
     if not gathers(chapter) or item.name != "Cell 0":
         return
     others = {chapter_of(other.nodeid) for other in item.session.items} - {"", chapter}

@@ -241,3 +241,12 @@ def test_a_clone_has_the_same_line_ends_on_every_system(tmp_path):
     assert git("status", "--porcelain", folder=tmp_path / "windows") == ""
     for name in ("Makefile", ".ci/run", "book/intro.md"):
         assert b"\r" not in (tmp_path / "windows" / name).read_bytes()
+
+
+def test_a_run_by_the_clock_says_what_it_left_out():
+    line = [sys.executable, "-m", "pytest", "-q", "tests/test_errors.py"]
+    environ = {**os.environ, "COURSE_TEST_MINUTES": "0"}
+    done = subprocess.run(line, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0 and " passed" not in done.stdout, done.stdout + done.stderr
+    count = re.search(r"Not run: (\d+) tests", done.stdout)
+    assert count and f"tests/test_errors.py: {count[1]} not run" in done.stdout

@@ -137,7 +137,7 @@ ANSWERS = {
     "3.5": Answer(
         "b",
         mistakes={
-            "Look at the first line: a quarter of the way behind LB the loss is 1.7.": "a",
+            "Look at the straight line: a quarter of the way behind LB the loss is 1.7.": "a",
             "Its points are networks like any other; their loss on all 4,000 samples was measured.": "c",
             "True, but that is about generalization; the friend speaks of sharpness.": "d",
         },
