@@ -36,9 +36,16 @@ MINUTES = "COURSE_TEST_MINUTES"  # where a clock ends the run: later tests are s
 BEGAN = "COURSE_TEST_BEGAN"
 OUT_OF_TIME = f"the time of this run ({MINUTES}) is over"
 RESERVE = 0.75  # a rehearsal that takes minutes needs the last quarter of that time
-# What rehearses whole commands, pages and classes comes after what tests the package.
-REHEARSALS = re.compile(
-    r"test_(teach|tools|colab|installing|publishing|readme|site|slides|solutions|vendor|workflows|archive)"
+# In a run that the clock may cut short, what every number rests on comes first, and what rehearses whole commands, pages
+# and classes last.
+ORDER = (
+    re.compile(
+        r"test_(book|guide|exercises|scorecards|house|objective|training|sharpness|subspace|written_out|stacked"
+        r"|curvature|landscape|reproduce|check)\b"
+    ),
+    re.compile(
+        r"test_(?!teach|tools|colab|installing|publishing|readme|site|slides|vendor|workflows|archive)"
+    ),
 )
 
 
@@ -133,14 +140,15 @@ def gathers(chapter: str) -> bool:
 
 
 def pytest_collection_modifyitems(items):
-    """Chapters first, since they take longest, the one that gathers claims last of them; then the package's tests,
-    then the rehearsals, those of many minutes last.
+    """Chapters first, since they take longest, the one that gathers claims last of them; then by `ORDER`, rehearsals of
+    many minutes at the very end.
     """
 
     def place(item):
         chapter, file = chapter_of(item.nodeid), item.nodeid.split("::")[0]
         slow = item.get_closest_marker("slow") is not None
-        return not chapter, gathers(chapter), chapter, slow, bool(REHEARSALS.search(file))
+        rank = next((k for k, names in enumerate(ORDER) if names.search(file)), len(ORDER))
+        return not chapter, gathers(chapter), chapter, slow, rank
 
     items.sort(key=place)
 
