@@ -36,8 +36,8 @@ MINUTES = "COURSE_TEST_MINUTES"  # where a clock ends the run: later tests are s
 BEGAN = "COURSE_TEST_BEGAN"
 OUT_OF_TIME = f"the time of this run ({MINUTES}) is over"
 RESERVE = 0.75  # a rehearsal that takes minutes needs the last quarter of that time
-# In a run that the clock may cut short, what every number rests on comes first, and what rehearses whole commands, pages
-# and classes last.
+# In a run that the clock may cut short, what every number rests on comes first; what rehearses whole commands, pages
+# and classes comes last.
 ORDER = (
     re.compile(
         r"test_(book|guide|exercises|scorecards|house|objective|training|sharpness|subspace|written_out|stacked"
