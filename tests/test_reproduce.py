@@ -251,6 +251,14 @@ def test_a_quarter_of_the_cut_has_as_many_updates_an_epoch_and_stops_at_one_loss
         assert both["SB"].recipe.stop_loss == protocol.LOSS and not both["SB"].recipe.stop_plateau
 
 
+def test_every_training_of_a_scale_is_noted_as_often(monkeypatch):
+    monkeypatch.setattr(Problem, "load", lambda self, device=None: data.load("mnist1d"))
+    units = in_order(studies.units("all", ["C1"], "small", 1))
+    assert {unit.records for unit in units if isinstance(unit, Training)} == {
+        protocol.RECORDS["small"]
+    }
+
+
 def test_how_often_a_training_is_noted_changes_neither_its_end_nor_its_name():
     often, rarely = training(), dataclasses.replace(training(), records=1)
     assert often.id == rarely.id

@@ -113,13 +113,11 @@ def _sixth(given, claims) -> str | None:
     )
     card = scorecards.under(claims, question)
     for row in card.itertuples():
-        given_for = "for" if row.key in given["for"] else "against"
-        if row.side == "open":
+        said = scorecards.FOR if row.key in given["for"] else scorecards.AGAINST
+        if row.side == scorecards.OPEN:
             print(f"{row.key} is open (its interval holds its bound): it speaks for neither side.")
-        elif row.side != given_for:
-            print(
-                f"{row.key} did not hold, beyond its bound: it speaks {row.side}, not {given_for}."
-            )
+        elif row.side != said:
+            print(f"{row.key} did not hold, beyond its bound: it speaks {row.side}, not {said}.")
     found = scorecards.verdict(card)
     print(f"{question.asks} {found['verdict']}, confidence {found['confidence']}")
     return None

@@ -22,9 +22,9 @@ ALONG = {
 PARTS = {
     "paper": (1 / 500, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 10),
     "reduced": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
-    "small": (1 / 150, 1 / 40, 1 / 20, 1 / 10, 1 / 5),
     "smoke": (1 / 8, 1 / 2),
 }
+PARTS["small"] = PARTS["reduced"]
 #: Networks that the paper's figures show.
 SHOWN = {
     "figure2": ("F2", "C1"),
@@ -84,12 +84,13 @@ def figure4(wish: str, scale: str, seeds: int) -> list[Unit]:
     problem = protocol.problem(wish, scale)
     total = len(problem.load("cpu").y_train)
     units: list[Unit] = []
+    records = protocol.RECORDS[scale]
     for part in PARTS[scale]:
         size = max(2, round(total * part))
         batch = "LB" if part >= 0.1 else "SB"
         recipe = protocol.recipe(size, batch, scale)
         units += [
-            Sharpness(Training(problem, batch, recipe, seed, name=f"batch of {size}"))
+            Sharpness(Training(problem, batch, recipe, seed, f"batch of {size}", records=records))
             for seed in range(seeds)
         ]
     return units
@@ -109,6 +110,7 @@ def figure5(wish: str, scale: str, seeds: int) -> list[Unit]:
                 small.seed,
                 f"from SB epoch {epoch}",
                 start=(small, f"epoch {epoch}"),
+                records=small.records,
             )
             units += [Sharpness(warm, epsilon=epsilon) for epsilon in EPSILONS]
     return units
@@ -144,7 +146,14 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
     for name, (batch, changes) in ways.items():
         recipe = protocol.recipe(sizes[batch], batch, scale, **changes)
         runs = [
-            Training(problem, batch, recipe, seed, name=name.removesuffix(" SB"))
+            Training(
+                problem,
+                batch,
+                recipe,
+                seed,
+                name.removesuffix(" SB"),
+                records=protocol.RECORDS[scale],
+            )
             for seed in range(seeds)
         ]
         units += (
