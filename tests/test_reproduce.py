@@ -251,11 +251,25 @@ def test_a_quarter_of_the_cut_has_as_many_updates_an_epoch_and_stops_at_one_loss
         assert both["SB"].recipe.stop_loss == protocol.LOSS and not both["SB"].recipe.stop_plateau
 
 
+def test_photographs_stop_at_a_loss_where_the_papers_rule_takes_days():
+    """The names of the committed trainings are those of these recipes, so they are never trained again."""
+    for wish, scale, loss in (
+        ("C1", "paper", None),
+        ("C1", "reduced", protocol.LOSS),
+        ("C3", "reduced", protocol.LOSS),
+        ("F1", "reduced", None),
+        ("F2", "small", protocol.LOSS),
+    ):
+        recipe = protocol.recipe(wish, "LB", scale, 7)
+        assert recipe.stop_loss == loss and (recipe.stop_plateau is None) == (loss is not None)
+        assert protocol.records(wish, scale) == (10 if loss else 40)
+
+
 def test_every_training_of_a_scale_is_noted_as_often(monkeypatch):
     monkeypatch.setattr(Problem, "load", lambda self, device=None: data.load("mnist1d"))
     units = in_order(studies.units("all", ["C1"], "small", 1))
     assert {unit.records for unit in units if isinstance(unit, Training)} == {
-        protocol.RECORDS["small"]
+        protocol.records("C1", "small")
     }
 
 

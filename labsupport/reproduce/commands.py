@@ -21,7 +21,8 @@ def reproduce(
     scale: Annotated[
         str,
         typer.Option(
-            help="paper, reduced (fewer samples, a night on a laptop), small (a quarter of that) or smoke"
+            help="paper, reduced (fewer samples, a night on a laptop; photographs to one training loss), "
+            "small (a quarter of that) or smoke"
         ),
     ] = "reduced",
     out: Annotated[Path, typer.Option(help="where results are kept, and found again")] = Path(

@@ -3,7 +3,8 @@
 Adam at its default rate, no weight decay, no schedule; small batches of 256, large ones of a tenth
 of the data; both from the same starting points. F2, whose epochs are the longest, has small batches
 of 512 here, where the paper says 256. The paper stops "when the loss stops improving"; here that is
-`STOP`, except at the scale ``small``, whose trainings stop at one loss, `LOSS`.
+`STOP`, except where that takes a processor days: at the scale ``small``, and for convolutional
+networks at ``reduced``, trainings stop at one loss, `LOSS`.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ DATA = {
 ALSO = {"F1": ("fashion_mnist",), "F2": ("timit",)}
 #: "The loss stops improving": in ten epochs the mean loss of the batches has not fallen one percent below its best.
 STOP = (10, 0.01)
-#: At the scale ``small`` both batch sizes stop at this training loss, in nats: half the epochs, and ends that compare.
+#: Where `STOP` would take too long, both batch sizes stop at this training loss, in nats: half the epochs or fewer,
+#: and ends that compare.
 LOSS = 0.01
 #: Epochs at most, whatever the loss does: as many as the paper's figures show.
 EPOCHS = 100
 BATCHES = ("SB", "LB")
-#: Records along a training, by scale: on few samples the test set takes longer than an epoch.
-RECORDS = {"paper": 40, "reduced": 40, "small": 10, "smoke": 40}
+#: Records along a training; a tenth of the epochs where it stops at `LOSS`, for there the test set takes as long as
+#: an epoch.
+RECORDS, FEW_RECORDS = 40, 10
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,28 @@ def sizes(wish: str, scale: str) -> dict[str, int]:
     return {"SB": 512 if network == "F2" else 256, "LB": total // 10}
 
 
-def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
-    """Adam until the loss stops improving; at the scale ``small`` to a training loss, at smoke scale two epochs."""
-    whole_number("batch_size", batch_size, least=1)
+def to_a_loss(wish: str, scale: str) -> bool:
+    """Whether a network's trainings at a scale stop at `LOSS`, not when the loss stops improving."""
+    return scale == "small" or scale == "reduced" and named(wish)[0].startswith("C")
+
+
+def records(wish: str, scale: str) -> int:
+    """How often accuracies are noted along a training."""
+    return FEW_RECORDS if to_a_loss(wish, scale) else RECORDS
+
+
+def recipe(wish: str, batch: str, scale: str, batch_size: int | None = None, **changes) -> Recipe:
+    """Adam until the loss stops improving, or to a training loss (see `to_a_loss`); at smoke scale two epochs.
+
+    ``batch_size`` is the scale's own of ``batch``, SB or LB, unless one is given.
+    """
     choose("batch", batch, BATCHES)
+    if batch_size is None:
+        batch_size = sizes(wish, scale)[batch]
+    whole_number("batch_size", batch_size, least=1)
     if scale == "smoke":
         return Recipe(batch_size, epochs=2, **changes)
-    if scale == "small":
+    if to_a_loss(wish, scale):
         return Recipe(batch_size, epochs=EPOCHS, stop_loss=LOSS, **changes)
     return Recipe(batch_size, epochs=EPOCHS, stop_plateau=STOP, **changes)
 
@@ -104,7 +122,4 @@ def recipe(batch_size: int, batch: str, scale: str, **changes) -> Recipe:
 def arms(wish: str, scale: str) -> dict[str, Arm]:
     """{"SB": Arm, "LB": Arm} of a network at a scale."""
     its = problem(wish, scale)
-    return {
-        batch: Arm(its, batch, recipe(size, batch, scale))
-        for batch, size in sizes(wish, scale).items()
-    }
+    return {batch: Arm(its, batch, recipe(wish, batch, scale)) for batch in BATCHES}

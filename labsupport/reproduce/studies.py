@@ -38,7 +38,9 @@ WITH_SCIPY = ("F1", "F2")
 
 def _pairs(wish: str, scale: str, seeds: int, keep: tuple[int, ...] = ()) -> list[Training]:
     return [
-        Training(arm.problem, batch, arm.recipe, seed, keep=keep, records=protocol.RECORDS[scale])
+        Training(
+            arm.problem, batch, arm.recipe, seed, keep=keep, records=protocol.records(wish, scale)
+        )
         for seed in range(seeds)
         for batch, arm in protocol.arms(wish, scale).items()
     ]
@@ -84,11 +86,11 @@ def figure4(wish: str, scale: str, seeds: int) -> list[Unit]:
     problem = protocol.problem(wish, scale)
     total = len(problem.load("cpu").y_train)
     units: list[Unit] = []
-    records = protocol.RECORDS[scale]
+    records = protocol.records(wish, scale)
     for part in PARTS[scale]:
         size = max(2, round(total * part))
         batch = "LB" if part >= 0.1 else "SB"
-        recipe = protocol.recipe(size, batch, scale)
+        recipe = protocol.recipe(wish, batch, scale, size)
         units += [
             Sharpness(Training(problem, batch, recipe, seed, f"batch of {size}", records=records))
             for seed in range(seeds)
@@ -134,7 +136,7 @@ def figure7(wish: str, scale: str, seeds: int) -> list[Unit]:
 def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Attempts to rescue large batches: augmentation (image networks in color) and conservative training."""
     units: list[Unit] = []
-    sizes, problem = protocol.sizes(wish, scale), protocol.problem(wish, scale)
+    problem = protocol.problem(wish, scale)
     ways: dict[str, tuple[str, dict[str, Any]]] = {
         "conservative": ("LB", {"proximal": 1e-3, "inner_steps": 3})
     }
@@ -144,7 +146,7 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
             "augmented": ("LB", {"augment": "images"}),
         }
     for name, (batch, changes) in ways.items():
-        recipe = protocol.recipe(sizes[batch], batch, scale, **changes)
+        recipe = protocol.recipe(wish, batch, scale, **changes)
         runs = [
             Training(
                 problem,
@@ -152,7 +154,7 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
                 recipe,
                 seed,
                 name.removesuffix(" SB"),
-                records=protocol.RECORDS[scale],
+                records=protocol.records(wish, scale),
             )
             for seed in range(seeds)
         ]
