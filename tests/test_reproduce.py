@@ -373,7 +373,7 @@ def test_rows_of_two_editions_are_not_put_in_one_table(tmp_path):
 def test_the_comparison_is_written_as_text_tables_and_a_picture(tmp_path):
     made_up(tmp_path)
     text = compare.write(tmp_path).read_text()
-    assert "| F1 | mnist | all | 5 |" in text and "full space" in text
+    assert "| F1, all | mnist | 5 |" in text and "full space" in text
     assert pd.read_csv(tmp_path / "ratios.csv").ratio[0] == pytest.approx(50)
     assert (tmp_path / "compare.svg").read_text().lstrip().startswith("<?xml")
 
@@ -468,7 +468,7 @@ def test_finished_rows_are_taken_over_once(tmp_path):
         path.write_text(signed({**body, "provenance": whole_provenance()}))
     first = committed.take(tmp_path / "run", tmp_path / "kept")
     assert len(first) == 20 and committed.take(tmp_path / "run", tmp_path / "kept") == []
-    assert "| F1 | mnist | all | 5 |" in (tmp_path / "kept" / "compare.md").read_text()
+    assert "| F1, all | mnist | 5 |" in (tmp_path / "kept" / "compare.md").read_text()
 
 
 def signed(body):

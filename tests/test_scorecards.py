@@ -154,11 +154,12 @@ def test_committed_rows_of_the_papers_networks_become_gaps_and_ratios(tmp_path):
 def test_the_card_shows_what_was_run_of_the_papers_networks(monkeypatch):
     claims(monkeypatch, [claim("2.1", 3, 1, True)])
     row = {"network": "F1", "dataset": "mnist", "seeds": 5, "gap": 0.2, "low": 0.1, "high": 0.3}
-    rows = [{**row, "train_size": size} for size in (None, 10_000)]
+    rows = [{**row, "run": f"F1, {samples}"} for samples in ("all", "10,000")]
     found = {"gaps": pd.DataFrame(rows), "ratios": pd.DataFrame()}
     monkeypatch.setattr(scorecards, "reproduced", lambda: found)
     shown = repr(scorecards.Cards(scorecards.scorecard()))
-    for samples in ("all samples", "10,000 samples"):
+    for samples in ("all", "10,000"):
         assert (
-            f"F1 on mnist, {samples}, 5 seeds: SB minus LB +0.20 points (+0.10 to +0.30)" in shown
+            f"F1, {samples} samples of mnist, 5 seeds: SB minus LB +0.20 points (+0.10 to +0.30)"
+            in shown
         )

@@ -163,8 +163,7 @@ def measured_again() -> tuple[tuple[str, ...], ...]:
     found = reproduced()
 
     def run(row) -> str:
-        samples = "all samples" if pd.isna(row.train_size) else f"{row.train_size:,.0f} samples"
-        return f"{row.network} on {row.dataset}, {samples}, {row.seeds} seeds"
+        return f"{row.run} samples of {row.dataset}, {row.seeds} seeds"
 
     gaps = [
         f"{run(row)}: SB minus LB {row.gap:+.2f} points ({row.low:+.2f} to {row.high:+.2f})"

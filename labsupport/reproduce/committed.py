@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from labsupport import files, provenance
-from labsupport.reproduce import compare
+from labsupport.reproduce import compare, protocol
 from labsupport.reproduce.ledger import Ledger
 
 FOLDER = provenance.FOLDER / "reproduction"
@@ -20,8 +20,17 @@ KNOWN = ("date", "commit", "code", "machine", "device", "torch", "python", "labs
 
 
 def tables() -> dict[str, pd.DataFrame]:
-    """{training, sharpness, line, history: one tidy table}, as `Ledger.tables`; empty tables where nothing was run."""
-    return Ledger(FOLDER, writable=False).tables()
+    """{training, sharpness, line, history: one tidy table}, as `Ledger.tables`, with the column ``run``
+    (`protocol.label`); empty tables where nothing was run.
+    """
+    found = Ledger(FOLDER, writable=False).tables()
+    return {name: table.assign(run=_labels(table)) for name, table in found.items()}
+
+
+def _labels(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return []
+    return list(map(protocol.label, table.network, table.dataset, table.train_size))
 
 
 def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:

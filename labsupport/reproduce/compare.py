@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from labsupport import files, intervals, paper
+from labsupport.reproduce import protocol
 from labsupport.reproduce.ledger import Ledger
 
 #: With fewer seeds a row is exploratory and bears no claim.
@@ -30,8 +31,8 @@ def interval(values) -> tuple[float, float, float]:
 def gaps(training: pd.DataFrame) -> pd.DataFrame:
     """Table 2, ours: SB minus LB on the test set, by network and data set, paired by seed, in points.
 
-    Columns: network, dataset, train_size, seeds, SB, LB (mean test accuracy), gap, low, high, paper
-    (Table 2's gap, NaN for other data), standing ("exploratory" below `SEEDS` seeds).
+    Columns: run (`protocol.label`), network, dataset, train_size, seeds, SB, LB (mean test accuracy),
+    gap, low, high, paper (Table 2's gap, NaN for other data), standing ("exploratory" below `SEEDS` seeds).
     """
     plain = training[training.recipe == "as in the paper"].drop_duplicates(
         ["network", "dataset", "train_size", "batch", "seed"]
@@ -53,6 +54,7 @@ def gaps(training: pd.DataFrame) -> pd.DataFrame:
         same = own[network].lower().replace("-", "") == dataset
         rows.append(
             {
+                "run": protocol.label(network, dataset, size),
                 "network": network,
                 "dataset": dataset,
                 "train_size": size,
@@ -73,7 +75,7 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
     """Tables 3 and 4, ours: how many times as sharp LB is, by network, width and space; the mean of
     logarithms, paired by seed.
 
-    Columns: network, dataset, train_size, epsilon, subspace_dim, estimator, starts, seeds, SB and
+    Columns: run, network, dataset, train_size, epsilon, subspace_dim, estimator, starts, seeds, SB and
     LB (median phi, percent), ratio, low, high (geometric), paper (the published ratio of means, NaN
     for other data), standing.
     """
@@ -95,6 +97,7 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
         same = own[at["network"]].lower().replace("-", "") == at["dataset"]
         rows.append(
             {
+                "run": protocol.label(at["network"], at["dataset"], at["train_size"]),
                 **at,
                 "seeds": len(wide),
                 "SB": wide.SB.median(),
@@ -146,7 +149,6 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
         _lines(
             found["gaps"],
             {
-                "train_size": "all",
                 "gap": "{:+.2f}",
                 "low": "{:+.2f}",
                 "high": "{:+.2f}",
@@ -167,7 +169,6 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
         _lines(
             found["ratios"],
             {
-                "train_size": "all",
                 "subspace_dim": "full space",
                 "ratio": "{:.1f}",
                 "low": "{:.1f}",
@@ -191,6 +192,7 @@ def _lines(table: pd.DataFrame, shown: dict[str, str]) -> str:
             return how if "{" not in how else "–"
         return how.format(value) if "{" in how else f"{value:g}"
 
+    table = table.drop(columns=["network", "train_size"])  # `run` says both
     rows = [
         [text(column, value) for column, value in row.items()] for row in table.to_dict("records")
     ]
@@ -231,8 +233,7 @@ def figure(found: dict[str, pd.DataFrame], path: Path) -> None:
                     & (table.epsilon == 1e-3)
                     & (table.estimator == "strong")
                 ]
-            names = [f"{row.network}\n{row.dataset}" for row in table.itertuples()]
-            places = np.arange(len(names))
+            places = np.arange(len(table))
             middle = table[value].to_numpy()
             reach = np.nan_to_num(np.array([middle - table.low, table.high - middle]))
             ax.errorbar(
@@ -247,7 +248,7 @@ def figure(found: dict[str, pd.DataFrame], path: Path) -> None:
             ax.plot(
                 places, table.paper, "s", color=plots.GREY, markerfacecolor="none", label="paper"
             )
-            ax.set_xticks(places, names)
+            ax.set_xticks(places, table.run.str.replace(", ", "\n"))
             ax.legend()
         ax.set(ylabel=label)
     right.set_yscale("log")

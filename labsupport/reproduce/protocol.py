@@ -9,6 +9,7 @@ networks at ``reduced``, trainings stop at one loss, `LOSS`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from labsupport.arguments import whole_number
@@ -65,6 +66,17 @@ def named(wish: str) -> tuple[str, str]:
     return network, choose(
         f"data set of {network}", dataset, (DATA[network], *ALSO.get(network, ()))
     )
+
+
+def label(network: str, dataset: str, train_size: float | None) -> str:
+    """How a run is named in tables and figures; ``train_size`` is None or NaN for all samples.
+
+    >>> label("F1", "mnist", None), label("F1", "fashion_mnist", 2500.0)
+    ('F1, all', 'F1/fashion_mnist, 2,500')
+    """
+    wish = network if DATA.get(network) == dataset else f"{network}/{dataset}"
+    every = train_size is None or math.isnan(train_size)
+    return f"{wish}, all" if every else f"{wish}, {train_size:,.0f}"
 
 
 def problem(wish: str, scale: str) -> Problem:
