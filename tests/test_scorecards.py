@@ -151,6 +151,12 @@ def test_committed_rows_of_the_papers_networks_become_gaps_and_ratios(tmp_path):
     assert ratio.ratio == pytest.approx(20, rel=0.1)
 
 
+def test_fewer_seeds_than_a_claim_needs_stand_on_no_card(tmp_path):
+    made_up(tmp_path, seeds=4)
+    found = reproduction.reproduced(tmp_path)
+    assert found["gaps"].empty and found["ratios"].empty
+
+
 def test_the_card_shows_what_was_run_of_the_papers_networks(monkeypatch):
     claims(monkeypatch, [claim("2.1", 3, 1, True)])
     row = {"network": "F1", "dataset": "mnist", "seeds": 5, "gap": 0.2, "low": 0.1, "high": 0.3}
