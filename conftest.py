@@ -72,6 +72,11 @@ def pytest_configure(config):
     if os.environ.get("LABSUPPORT_TEST_RUN"):  # tests that a test runs: not with its store
         os.environ.pop(CHAPTERS_STORE, None)
     os.environ["LABSUPPORT_TEST_RUN"] = str(config.run_folder)
+    if not re.fullmatch(r"(\d+\.?\d*)?", os.environ.get(MINUTES, "")):
+        pytest.exit(
+            f"{MINUTES} is {os.environ[MINUTES]!r}; a number of minutes is needed, or leave it out.",
+            2,
+        )
     os.environ[BEGAN] = str(time.time())
     if config.getoption("--keep-store"):
         os.environ.pop(CHAPTERS_STORE, None)

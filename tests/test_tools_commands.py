@@ -250,3 +250,12 @@ def test_a_run_by_the_clock_says_what_it_left_out():
     assert done.returncode == 0 and " passed" not in done.stdout, done.stdout + done.stderr
     count = re.search(r"Not run: (\d+) tests", done.stdout)
     assert count and f"tests/test_errors.py: {count[1]} not run" in done.stdout
+
+
+def test_a_clock_that_is_no_number_is_refused():
+    line = [sys.executable, "-m", "pytest", "-q", "tests/test_errors.py"]
+    environ = {**os.environ, "COURSE_TEST_MINUTES": "an hour"}
+    done = subprocess.run(line, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 2 and "'an hour'; a number of minutes is needed" in (
+        done.stdout + done.stderr
+    )

@@ -114,6 +114,9 @@ ANSWERS = {
             "The bias is a squared length: add squares, then take the root.": lambda noise, bias, K: (
                 bias + ((noise - bias) / K) ** 0.5
             ),
+            "The bias is a squared length already: do not square it again.": lambda noise, bias, K: (
+                (bias**2 + (noise - bias) / K) ** 0.5
+            ),
             "Lengths of independent parts do not add: add squares, then take the root.": lambda noise, bias, K: (
                 bias**0.5 + ((noise - bias) / K) ** 0.5
             ),

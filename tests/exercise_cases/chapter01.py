@@ -58,6 +58,7 @@ WRONG = {
     "1.2": {
         "answer = ((noise_32 - bias_32) / K) ** 0.5": "the bias does not",
         "answer = (bias_32 + noise_32 / K**2) ** 0.5": "infinitely many",
+        "answer = (bias_32**2 + (noise_32 - bias_32) / K) ** 0.5": "squared length already",
         "answer = 0": "Your answer is 0",
     },
     "1.3": {
