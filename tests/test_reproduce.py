@@ -252,7 +252,6 @@ def test_a_quarter_of_the_cut_has_as_many_updates_an_epoch_and_stops_at_one_loss
 
 
 def test_photographs_stop_at_a_loss_where_the_papers_rule_takes_days():
-    """The names of the committed trainings are those of these recipes, so they are never trained again."""
     for wish, scale, loss in (
         ("C1", "paper", None),
         ("C1", "reduced", protocol.LOSS),
@@ -441,6 +440,20 @@ def test_every_committed_row_says_where_it_comes_from():
     for body in bodies:
         assert all(body["provenance"].get(key) for key in committed.KNOWN), body["unit"]
         assert body["rows"], body["unit"]
+
+
+@rows_are_there
+@pytest.mark.parametrize(
+    "wish, scale", [("F1", "reduced"), ("F2", "reduced"), ("C1", "small"), ("C1", "reduced")]
+)
+def test_committed_trainings_are_those_of_todays_protocol(wish, scale):
+    """Else the command would train them again."""
+    trained = committed.tables()["training"]
+    run = protocol.label(*protocol.named(wish), protocol.problem(wish, scale).train_size)
+    plain = trained[(trained.run == run) & (trained.recipe == "as in the paper")]
+    there = {body["unit"] for body in Ledger(committed.FOLDER, writable=False).bodies()}
+    todays = {unit.id for unit in studies.table2(wish, scale, 5)}
+    assert len(todays & there) == len(plain.drop_duplicates(["batch", "seed"])) > 0
 
 
 @rows_are_there

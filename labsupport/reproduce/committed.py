@@ -24,13 +24,12 @@ def tables() -> dict[str, pd.DataFrame]:
     (`protocol.label`); empty tables where nothing was run.
     """
     found = Ledger(FOLDER, writable=False).tables()
-    return {name: table.assign(run=_labels(table)) for name, table in found.items()}
-
-
-def _labels(table: pd.DataFrame) -> list[str]:
-    if table.empty:
-        return []
-    return list(map(protocol.label, table.network, table.dataset, table.train_size))
+    return {
+        name: table.assign(
+            run=[protocol.label(r.network, r.dataset, r.train_size) for r in table.itertuples()]
+        )
+        for name, table in found.items()
+    }
 
 
 def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:

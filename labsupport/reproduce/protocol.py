@@ -134,4 +134,7 @@ def recipe(wish: str, batch: str, scale: str, batch_size: int | None = None, **c
 def arms(wish: str, scale: str) -> dict[str, Arm]:
     """{"SB": Arm, "LB": Arm} of a network at a scale."""
     its = problem(wish, scale)
-    return {batch: Arm(its, batch, recipe(wish, batch, scale)) for batch in BATCHES}
+    return {
+        batch: Arm(its, batch, recipe(wish, batch, scale, size))
+        for batch, size in sizes(wish, scale).items()
+    }

@@ -37,12 +37,11 @@ WITH_SCIPY = ("F1", "F2")
 
 
 def _pairs(wish: str, scale: str, seeds: int, keep: tuple[int, ...] = ()) -> list[Training]:
+    arms, records = protocol.arms(wish, scale), protocol.records(wish, scale)
     return [
-        Training(
-            arm.problem, batch, arm.recipe, seed, keep=keep, records=protocol.records(wish, scale)
-        )
+        Training(arm.problem, batch, arm.recipe, seed, keep=keep, records=records)
         for seed in range(seeds)
-        for batch, arm in protocol.arms(wish, scale).items()
+        for batch, arm in arms.items()
     ]
 
 
