@@ -12,6 +12,7 @@ import typer
 
 from benchmarks import alone, growth, limits, page, table
 from labsupport import device, files, provenance
+from labsupport.errors import UnknownName
 
 #: Rows that are measured already; an interrupted benchmark of one commit goes on behind them.
 FINISHED = Path(__file__).resolve().parent.parent / "_build" / "bench"
@@ -26,7 +27,8 @@ def main(
     rows: Annotated[
         str,
         typer.Option(
-            help="rows whose name or peer contains this; nothing is written then without --renew"
+            help="rows whose name or peer contains this, or one of these with / between; "
+            "nothing is written then without --renew"
         ),
     ] = "",
     renew: Annotated[
@@ -55,7 +57,10 @@ def main(
     finished = {} if again or cores else _finished(kind, pairs)
     for row in table.rows(kind):
         name = f"{row.what}, {row.baseline}"
-        if rows.lower() not in name.lower() or kind not in row.wanted:
+        if (
+            not any(one in name.lower() for one in rows.lower().split("/"))
+            or kind not in row.wanted
+        ):
             continue
         if row.missing:
             print(f"{row.what:<46} {row.baseline:<24} left out: {row.missing}")
@@ -110,8 +115,13 @@ def main(
 
 
 def _renewed(kind: str, found: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
-    """The committed table with these rows in the place of theirs, in the order of `table.rows`, and its provenance."""
-    known, about = provenance.read(f"speed-{kind}")
+    """The committed table with these rows in the place of theirs, in the order of `table.rows`, and its provenance;
+    where no table is committed yet, these rows alone.
+    """
+    try:
+        known, about = provenance.read(f"speed-{kind}")
+    except UnknownName:
+        return found, provenance.here()
     name = ["what", "against"]
     rows = pd.concat([known, found]).drop_duplicates(name, keep="last").set_index(name)
     order = [(row.what, row.baseline) for row in table.rows(kind)]

@@ -20,7 +20,9 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def commit(folder: Path = FOLDER) -> str:
-    """The commit of the sources; "unknown" without git, outside a clone, or where git ignores them."""
+    """The commit of the sources: git's word where it knows these files, else what ``$LABSUPPORT_COMMIT`` says of a copy
+    that was brought to a machine without its repository, else "unknown".
+    """
     try:
         # empty for files that git does not track
         asked = ["git", "log", "-1", "--format=%h", "--", str(folder)]
@@ -32,8 +34,8 @@ def commit(folder: Path = FOLDER) -> str:
             asked, cwd=folder, capture_output=True, text=True, check=False
         ).stdout.strip()
     except OSError:
-        return "unknown"
-    return head if found and head else "unknown"
+        found = head = ""
+    return head if found and head else environment.commit() or "unknown"
 
 
 def here(**about) -> dict:

@@ -306,6 +306,14 @@ def test_a_row_that_is_measured_again_replaces_its_own_and_says_its_commit(monke
     assert "Left out, because they failed: C2, a loop: it found less." in text
 
 
+def test_the_first_rows_of_a_kind_of_machine_begin_its_table(monkeypatch, tmp_path):
+    read = functools.partial(provenance.read, folder=tmp_path)
+    monkeypatch.setattr(benchmarks.__main__.provenance, "read", read)
+    first = pd.DataFrame([{"what": "F1", "against": "a loop", "ratio": 2.0}])
+    rows, said = benchmarks.__main__._renewed("cuda", first)
+    assert rows.equals(first) and {"date", "commit", "machine", "torch"} <= set(said)
+
+
 def test_the_width_of_f0_gives_f0():
     ours, real = networks.fully_connected(40, 128, 3)(10), networks.build("F0")
     assert [p.shape for p in ours.parameters()] == [p.shape for p in real.parameters()]

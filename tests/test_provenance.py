@@ -37,3 +37,9 @@ def test_rows_come_back_as_they_were_written(tmp_path):
     assert about["seeds"] == 5 and not list(tmp_path.glob("*.partial"))
     with pytest.raises(UnknownName):
         provenance.read("trail", folder=tmp_path)
+
+
+def test_a_copy_without_a_repository_says_its_commit(monkeypatch, tmp_path):
+    assert provenance.commit(tmp_path) == "unknown"
+    monkeypatch.setenv("LABSUPPORT_COMMIT", "05ac20d")
+    assert provenance.commit(tmp_path) == "05ac20d"

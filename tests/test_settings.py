@@ -19,6 +19,7 @@ def unset(monkeypatch):
         "LABSUPPORT_DATA",
         "LABSUPPORT_SCALE",
         "LABSUPPORT_WORKERS",
+        "LABSUPPORT_COMMIT",
     ):
         monkeypatch.delenv(name, raising=False)
 
@@ -166,6 +167,19 @@ def test_other_workers_are_refused_in_one_sentence(monkeypatch, given):
         match=f"^LABSUPPORT_WORKERS is '{given}'; a whole number of at least 1 is needed",
     ):
         environment.workers()
+
+
+def test_a_commit_is_said_by_its_name(monkeypatch):
+    assert environment.commit() == ""
+    monkeypatch.setenv("LABSUPPORT_COMMIT", "05ac20d")
+    assert environment.commit() == "05ac20d"
+
+
+@pytest.mark.parametrize("given", ["main", "05ac2", "05AC20D", "v1.0"])
+def test_another_word_than_a_commit_is_refused(monkeypatch, given):
+    monkeypatch.setenv("LABSUPPORT_COMMIT", given)
+    with pytest.raises(ValueError, match=f"^LABSUPPORT_COMMIT is '{given}'; a commit's name"):
+        environment.commit()
 
 
 # -- the house -----------------------------------------------------------------------------------------------------

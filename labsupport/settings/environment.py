@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -125,6 +126,20 @@ def workers() -> int | None:
             f"LABSUPPORT_WORKERS is {given[:60]!r}; a whole number of at least 1 is needed, or leave it unset."
         )
     return max(1, min(int(given[:9]), 1024))
+
+
+def commit() -> str:
+    """The commit that a copy of the sources was made from, by ``$LABSUPPORT_COMMIT``; empty where nothing is said.
+
+    Raises ValueError for what is no commit's name.
+    """
+    given = _given("LABSUPPORT_COMMIT")
+    if given and not re.fullmatch("[0-9a-f]{7,64}", given):
+        raise ValueError(
+            f"LABSUPPORT_COMMIT is {given[:60]!r}; a commit's name is needed, such as 05ac20d: what "
+            "`git rev-parse --short HEAD` prints where the copy was made."
+        )
+    return given
 
 
 def shows_progress() -> bool:
