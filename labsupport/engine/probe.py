@@ -258,7 +258,7 @@ def _refuse_unless_mean(loss: Callable, out: Tensor, labels: Tensor) -> None:
 
 def in_float64(x: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Where two ways to compute a network are compared: x (n,) and a point beside it, (2, n), and the samples."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device)
-    points = torch.stack([x.double(), x.double() + 0.05 * noise])
+    generator = torch.Generator("cpu").manual_seed(0)
+    noise = torch.randn(x.shape, generator=generator, device="cpu", dtype=torch.float64)
+    points = torch.stack([x.double(), x.double() + 0.05 * noise.to(x.device)])
     return points, inputs.double() if inputs.is_floating_point() else inputs
