@@ -20,9 +20,11 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def commit(folder: Path = FOLDER) -> str:
-    """The commit of the sources: git's word where it knows these files, else what ``$LABSUPPORT_COMMIT`` says of a copy
-    that was brought to a machine without its repository, else "unknown".
+    """The commit of the sources: what ``$LABSUPPORT_COMMIT`` says of a copy that was brought to another machine, else
+    git's word where it knows these files, else "unknown".
     """
+    if said := environment.commit():
+        return said
     try:
         # empty for files that git does not track
         asked = ["git", "log", "-1", "--format=%h", "--", str(folder)]
@@ -34,8 +36,8 @@ def commit(folder: Path = FOLDER) -> str:
             asked, cwd=folder, capture_output=True, text=True, check=False
         ).stdout.strip()
     except OSError:
-        found = head = ""
-    return head if found and head else environment.commit() or "unknown"
+        return "unknown"
+    return head if found and head else "unknown"
 
 
 def here(**about) -> dict:

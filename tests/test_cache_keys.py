@@ -1,5 +1,6 @@
 """What makes a result another one: content, code as it runs, versions and switches; and what does not."""
 
+import ast
 import dataclasses
 import importlib
 import os
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from labsupport import cache, sweep
-from labsupport.cache import code, keys, results, surroundings
+from labsupport.cache import code, keys, results, sources, surroundings
 from labsupport.data import Dataset
 from labsupport.engine import threads
 from labsupport.problem import Problem
@@ -448,3 +449,20 @@ def test_a_compiled_method_is_named_by_its_class_and_its_own_name():
     given = (torch.Tensor.matmul, torch.Tensor.mm, torch.Tensor.__len__, dict.__len__, str.join)
     names = {cache.fingerprint(method) for method in given}
     assert len(names) == len(given) and cache.fingerprint(torch.Tensor.mm) in names
+
+
+def test_the_digest_of_code_on_disk_is_one_for_every_python():
+    """Python 3.12 gave functions and classes a list of type parameters, and 3.13 leaves empty lists out of a dump."""
+    text = "class A:\n    def f(self, *, a=None):\n        return [] if a else None\n"
+    tree, newer = ast.parse(text), ast.parse(text)
+    for node in ast.walk(newer):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            node._fields = (*dict.fromkeys((*node._fields, "type_params")),)
+            node.type_params = []
+    assert sources._dumped(tree) == sources._dumped(newer)
+    for other in ("a=0", "a=False", "*, b=None"):
+        changed = text.replace("*, a=None", other)
+        assert sources._dumped(ast.parse(changed)) != sources._dumped(tree)
+    assert sources._dumped(ast.parse("def f(): return")) != sources._dumped(
+        ast.parse("def f(): return None")
+    )

@@ -5,8 +5,9 @@ Without one these tests are skipped; nothing is pretended. Their twins on a CPU 
 
 import pytest
 import torch
+from torch import nn
 
-from labsupport import data, networks, training
+from labsupport import data, landscape, networks, training
 from labsupport.engine.stacked import Stacked
 from labsupport.objective import Objective
 from labsupport.problem import Problem
@@ -82,6 +83,33 @@ def test_reduced_precision_reaches_the_same_accuracy():
     ).final.test_accuracy
     error = ((reduced.var() + full.var()) / 5) ** 0.5
     assert abs(reduced.mean() - full.mean()) < 3 * error + 0.3
+
+
+@pytest.mark.parametrize("name", ["C1", "odd"])
+def test_every_row_of_a_stack_is_read_as_if_it_were_alone(name):
+    """A row of C1 begins 8 bytes beside a multiple of 16, and so do parameters behind one of an odd size."""
+    odd = nn.Sequential(
+        nn.Conv2d(3, 5, 3),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4500, 10),
+        nn.Softmax(1),
+    )
+    network = networks.build("C1") if name == "C1" else odd
+    pictures = torch.rand(64, 3, 32, 32, device="cuda")
+    labels = torch.arange(64, device="cuda") % 10
+    f = Objective(network, pictures, labels)
+    x = training.start(network, range(3)).cuda()
+    alone = torch.stack([f(one.clone()) for one in x])
+    assert torch.allclose(f(x), alone, rtol=1e-5)
+    assert torch.allclose(
+        f.gradient(x), torch.stack([f.gradient(one.clone()) for one in x]), atol=1e-5
+    )
+    assert len(landscape.line(f, x[0], x[1], [-1, -0.5, 0, 0.5, 1, 2])) == 6
+    signals = data.Dataset(pictures, labels, pictures, labels, 10)
+    runs = training.train(Problem(network, signals), Recipe(32, epochs=1), 3, progress=False)
+    assert torch.isfinite(runs.x).all()
 
 
 def test_strong_holds_few_vectors():

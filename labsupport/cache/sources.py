@@ -34,4 +34,20 @@ def _tree(path: Path) -> str:
             and isinstance(body[0].value, ast.Constant)
         ):
             body[0].value.value = ""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(_dumped(tree).encode()).hexdigest()
+
+
+def _dumped(node) -> str:
+    """As `ast.dump`, without what is empty: Python 3.12 and 3.13 each dump one program in another way."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dumped, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [
+        f"{name}={_dumped(value)}"
+        for name, value in ast.iter_fields(node)
+        if value not in (None, [])
+    ]
+    if isinstance(node, ast.Constant) and node.value is None:
+        fields.append("None")
+    return f"{type(node).__name__}({', '.join(fields)})"

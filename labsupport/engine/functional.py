@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from labsupport.engine.copies import held_as, private_copy
-from labsupport.engine.layout import Layout
+from labsupport.engine.layout import Layout, aligned
 
 #: Statistics of one batch norm for S models: mean (S, C) and biased variance (S, C).
 Statistics = tuple[Tensor, Tensor]
@@ -220,7 +220,7 @@ class Functional:
             }
             found: dict[str, Statistics] | None = None if observe is None else {}
             mode = Norms(carried=self.carried, frozen=held, observe=found)
-            at = self.layout.split_one(point)
+            at = {name: aligned(part) for name, part in self.layout.split_one(point).items()}
             with self.borrowed() as module, dropping(module, dropout[s] if dropout else None), mode:
                 out = torch.func.functional_call(module, at, (inputs if shared else inputs[s],))
             rows.append(out.movedim(0, -1))  # (B, K) -> (K, B)

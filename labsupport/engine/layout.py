@@ -81,6 +81,15 @@ class Layout:
         return {name: part.view(shape) for name, shape, part in zip(self.names, self.shapes, parts)}
 
 
+def aligned(values: Tensor) -> Tensor:
+    """Parameters as a GPU's kernels can read them: themselves, or a copy where they do not begin at a multiple of 16
+    bytes, as a tensor of its own always does. Some kernels read 16 bytes at a time and do not ask.
+    """
+    if values.device.type == "cuda" and values.storage_offset() * values.element_size() % 16:
+        return values.clone()
+    return values
+
+
 def flatten(network: nn.Module, state: Mapping[str, Tensor] | None = None) -> Tensor:
     """x (n,) of a module: the parameters that require a gradient, as one vector, a copy.
 

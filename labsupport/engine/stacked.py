@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labsupport.engine.functional import ONE_SAMPLE, NothingCarried, Statistics
-from labsupport.engine.layout import Layout
+from labsupport.engine.layout import Layout, aligned
 
 __all__ = ["ONE_SAMPLE", "Layout", "Stacked", "Statistics", "forward"]
 
@@ -124,7 +124,7 @@ def forward(
         h = h.contiguous(memory_format=torch.channels_last)
     # unlike named_children, a layer that is used twice stands there twice
     for name, layer in network._modules.items():
-        w = {k: weights[f"{name}.{k}"] for k, _ in layer.named_parameters(recurse=False)}
+        w = {k: aligned(weights[f"{name}.{k}"]) for k, _ in layer.named_parameters(recurse=False)}
         if isinstance(layer, nn.Linear):
             h = (
                 torch.baddbmm(w["bias"].unsqueeze(2), w["weight"], h)
