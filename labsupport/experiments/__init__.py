@@ -38,7 +38,7 @@ from labsupport.experiments.recipes import (
     dial_map,
     record_as_many_updates,
 )
-from labsupport.experiments.reproduction import reproduced
+from labsupport.experiments.reproduction import reproduced, without_the_one
 from labsupport.experiments.scorecards import Cards, scorecard, verdicts
 from labsupport.experiments.tables import KEYS, finals, sharpness_of, sharpness_table
 from labsupport.experiments.tuned import (
@@ -82,6 +82,7 @@ __all__ = [
     "record_real_images",
     "record_tuned",
     "reproduced",
+    "without_the_one",
     "sam_groups",
     "sam_groups_provenance",
     "scorecard",

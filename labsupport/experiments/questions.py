@@ -97,7 +97,7 @@ QUESTIONS = (
     ),
     Question(
         "Also by measures repaired against rescaling?",
-        ("3.6", "9.4", "9.5", "9.16"),
+        ("3.6", "9.4", "9.5", "9.16", "10.24"),
         ("3.5",),
         (),
         ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
