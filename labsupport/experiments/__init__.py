@@ -82,7 +82,6 @@ __all__ = [
     "record_real_images",
     "record_tuned",
     "reproduced",
-    "without_the_one",
     "sam_groups",
     "sam_groups_provenance",
     "scorecard",
@@ -95,4 +94,5 @@ __all__ = [
     "tuned_provenance",
     "tuned_rates",
     "verdicts",
+    "without_the_one",
 ]

@@ -1,0 +1,40 @@
+"""What is measured at the minimizers that `labsupport reproduce` has left in a folder."""
+
+import pytest
+import torch
+
+from labsupport import training
+from labsupport.experiments import reproduction
+from labsupport.problem import Problem
+from labsupport.recipe import Recipe
+from labsupport.reproduce.ledger import Ledger
+from labsupport.reproduce.units import Result, Training
+from labsupport.sharpness import sharpness
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Two trainings of F0 in the place of those of a network of the paper."""
+    problem = Problem("F0", "mnist1d", 200)
+    units = [Training(problem, batch, Recipe(20, epochs=1), 0) for batch in ("SB", "LB")]
+    monkeypatch.setattr(reproduction.studies, "units", lambda *_: units)
+    monkeypatch.setattr(reproduction, "Problem", lambda *_: problem)
+    return problem, units
+
+
+def test_without_the_one_is_the_box_that_rescaling_leaves_alone(small, tmp_path):
+    problem, units = small
+    ends = training.start("F0", [3, 4])
+    for unit, x in zip(units, ends):
+        Ledger(tmp_path).write(unit, Result([unit.columns], {"end": x.numpy()}), {})
+    told = []
+    found = reproduction.without_the_one(tmp_path, "C1", epsilon=0.01, told=told.append)
+    assert found.to_dict("records") == told and list(found.batch) == ["SB", "LB"]
+    wanted = sharpness(problem.objective(), ends, epsilon=0.01, offset=0, starts=1)
+    assert torch.allclose(torch.tensor(found.sharpness), wanted.value, rtol=1e-4)
+    assert set(found.offset) == {0} and set(found.epsilon) == {0.01}
+
+
+def test_a_folder_without_the_trainings_says_how_they_are_made(small, tmp_path):
+    with pytest.raises(ValueError, match="labsupport reproduce table2 --scale paper --networks C1"):
+        reproduction.without_the_one(tmp_path)
