@@ -16,13 +16,14 @@ SEEDS = 5
 
 
 def interval(values) -> tuple[float, float, float]:
-    """Mean, low and high of the 95 percent interval of `intervals.interval`; NaN ends for a single value.
+    """Mean, low and high of the 95 percent interval of `intervals.interval`; NaN ends for fewer than `SEEDS` values,
+    which bear no claim.
 
-    >>> interval([1.0, 2.0, 3.0])[0], interval([2.0])
-    (2.0, (2.0, nan, nan))
+    >>> interval([1.0, 2.0, 3.0, 4.0, 5.0])[0], interval([1.0, 2.0, 3.0])
+    (3.0, (2.0, nan, nan))
     """
     values = np.asarray(values, dtype=float)
-    if len(values) < 2:
+    if len(values) < SEEDS:
         return float(values.mean()), float("nan"), float("nan")
     mean, low, high = intervals.interval(values)
     return mean, low, high
@@ -32,7 +33,7 @@ def gaps(training: pd.DataFrame) -> pd.DataFrame:
     """Table 2, ours: SB minus LB on the test set, by network and data set, paired by seed, in points.
 
     Columns: run (`protocol.label`), network, dataset, train_size, seeds, SB, LB (mean test accuracy),
-    gap, low, high, paper (Table 2's gap, NaN for other data), standing ("exploratory" below `SEEDS` seeds).
+    gap, low, high (NaN below `SEEDS` seeds), paper (Table 2's gap, NaN for other data), standing ("exploratory" there).
     """
     plain = training[training.recipe == "as in the paper"].drop_duplicates(
         ["network", "dataset", "train_size", "batch", "seed"]
@@ -142,7 +143,7 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
     parts = [
         "## The generalization gap (Table 2)",
         "",
-        "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over seeds.",
+        "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over five seeds or more.",
         "",
     ]
     parts += [
