@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from labsupport import training
+from labsupport import provenance, training
 from labsupport.experiments import reproduction
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
+from labsupport.reproduce import committed
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Result, Training
 from labsupport.sharpness import sharpness
@@ -38,3 +39,16 @@ def test_without_the_one_is_the_box_that_rescaling_leaves_alone(small, tmp_path)
 def test_a_folder_without_the_trainings_says_how_they_are_made(small, tmp_path):
     with pytest.raises(ValueError, match="labsupport reproduce table2 --scale paper --networks C1"):
         reproduction.without_the_one(tmp_path)
+
+
+def test_the_committed_measurement_is_of_five_pairs_that_had_learned_their_photographs():
+    rows, about = provenance.read("repaired-photographs")
+    assert rows.groupby("batch").seed.apply(list).to_dict() == {
+        "LB": [*range(5)],
+        "SB": [*range(5)],
+    }
+    trained = committed.tables()["training"].query("run == 'C1, all'").set_index(["batch", "seed"])
+    here = rows.set_index(["batch", "seed"])
+    assert (abs(here.loss - trained.train_loss) < 1e-3).all()  # on a twentieth of them
+    assert about["edition"] == trained.edition.iloc[0]
+    assert set(rows.epsilon) == {0.02} and set(rows.offset) == {0} and set(rows.samples) == {2_500}

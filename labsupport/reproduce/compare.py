@@ -143,7 +143,8 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
     parts = [
         "## The generalization gap (Table 2)",
         "",
-        "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over five seeds or more.",
+        "Test accuracy after small batches minus after large ones, in points; a 95 % t-interval over five seeds "
+        "or more.",
         "",
     ]
     parts += [
