@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -422,8 +423,13 @@ def test_what_cannot_be_is_one_sentence(call, says, tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_said_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="Results cannot be kept in"):
+    with pytest.raises(OSError, match="Nothing can be kept in .* Point --out at another folder"):
         Ledger(tmp_path / "file" / "results")
+
+
+def test_many_may_open_one_folder_at_one_moment(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda _: Ledger(tmp_path), range(400)))
 
 
 # -- what is committed ----------------------------------------------------------------------------------------------

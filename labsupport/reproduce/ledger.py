@@ -37,19 +37,7 @@ class Ledger:
         self.folder = Path(folder).expanduser().absolute()
         self.writable = writable
         if writable:
-            self._try_to_write()
-
-    def _try_to_write(self) -> None:
-        try:
-            (self.folder / "rows").mkdir(parents=True, exist_ok=True)
-            files.write(self.folder / "rows" / ".can-be-written", "")
-            (self.folder / "rows" / ".can-be-written").unlink()
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"Results cannot be kept in {self.folder}: {files.why(error)}. "
-                "Name another folder with --out.",
-            ) from error
+            files.require_writable(self.folder / "rows", "--out")
 
     def _rows(self, name: str) -> Path:
         return self.folder / "rows" / f"{name}.json"
