@@ -19,7 +19,7 @@ FIELDS = {
     "ghost_batch": {"ghost_batch"},
 }
 KEYS = {"reason", "control", "changed", "yes beyond"}
-#: LB's batch size in the chapter, and its mean test accuracy there, in percent.
+#: LB's batch size on F1's cut, and its mean test accuracy there, in percent.
 LARGE, ACCURACY = 1_000, 97.13
 
 
@@ -51,7 +51,7 @@ def _arms(reason: str, control: Recipe, changed: Recipe) -> str | None:
     if "batch_size" in different:
         return "The batch sizes differ: that is the effect to be explained, so it must not change between the arms."
     if control.batch_size != LARGE:
-        return f"Both arms have batches of {control.batch_size}; what is to be explained are those of {LARGE:,}."
+        return f"Both arms have batches of {control.batch_size}; on F1's cut LB's are {LARGE:,}."
     if extra := sorted(different - FIELDS[reason]):
         return f"The arms differ in {', '.join(extra)} too: if the result changes, either could be why."
     if reason not in different:
@@ -74,7 +74,7 @@ def _threshold(points) -> str | None:
             "A number of 0 has no direction: above zero the change has to help, below zero to hurt."
         )
     if points >= 100 - ACCURACY:
-        return f"LB tests at {ACCURACY} percent: it cannot gain {points:g} points."
+        return f"On F1's cut LB tests at {ACCURACY} percent: it cannot gain {points:g} points."
     return None
 
 
