@@ -40,15 +40,15 @@ def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:
 
 
 def origins() -> pd.DataFrame:
-    """Where the committed rows come from: one row per network, data set, commit, machine and data edition.
+    """Where the committed rows come from: one row per run, commit, machine and data edition.
 
-    Columns: network, dataset, commit, machine, device, torch, edition, units (pieces of work), hours (their sum).
+    Columns: run (`protocol.label`), commit, machine, device, torch, edition, units (pieces of work), hours (their sum).
     """
-    by = ["network", "dataset", "commit", "machine", "device", "torch", "edition"]
+    by = ["run", "commit", "machine", "device", "torch", "edition"]
     found = [
         {
             **body["provenance"],
-            **{key: body["rows"][0][key] for key in ("network", "dataset")},
+            "run": protocol.label(*_run(body)),
             "hours": sum(row.get("seconds", 0.0) for row in body["rows"]) / 3600,
         }
         for body in Ledger(FOLDER, writable=False).bodies()
