@@ -1,4 +1,4 @@
-"""Chapter 2's experiments at their smallest size, and the two ways the negative control can come about."""
+"""Chapter 2's experiments at their smallest size, and the two ways the counterexample can come about."""
 
 import json
 

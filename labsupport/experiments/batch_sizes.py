@@ -66,7 +66,7 @@ def batch_size_sweep(s: Settings) -> pd.DataFrame:
     return finals(sweep_runs(s))
 
 
-# -- the negative control ------------------------------------------------------------------------------------------
+# -- the counterexample ------------------------------------------------------------------------------------------
 
 
 def negative_control(s: Settings) -> pd.DataFrame:
@@ -99,12 +99,12 @@ def _measure_control(s: Settings) -> pd.DataFrame:
 
 
 def control_provenance() -> dict:
-    """Where the committed negative control comes from: commit, machine, versions, recipes, seeds, date."""
+    """Where the committed counterexample comes from: commit, machine, versions, recipes, seeds, date."""
     return provenance.read("negative-control")[1]
 
 
 def record_negative_control(s: Settings, folder: Path = provenance.FOLDER) -> Path:
-    """Measure the negative control here and write it with its provenance, for the commit; for maintainers.
+    """Measure the counterexample here and write it with its provenance, for the commit; for maintainers.
 
         from labsupport import experiments, settings
         experiments.record_negative_control(settings.current())
