@@ -1,10 +1,14 @@
 """S networks in one forward pass against S modules, for every layer that can be stacked."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from labsupport import networks
+from labsupport.engine import stacked
 from labsupport.engine.stacked import Layout, forward
 
 
@@ -146,3 +150,36 @@ def test_a_batch_of_one():
     network, layout, x, _ = modules("dense", 1)
     with pytest.raises(ValueError, match="this batch has 1"):
         forward(network, layout, x, torch.zeros(1, 2, 3), shared=True)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, case in CASES.items() if "conv" in name or name == "grouped"]
+)
+def test_exact_convolutions_in_pieces_are_the_same_to_the_last_bit(name, monkeypatch):
+    network, shape = CASES[name]
+    layout = Layout.of(network)
+    x = torch.randn(3, layout.n, dtype=torch.float64)
+    inputs = torch.randn(10, *shape, dtype=torch.float64)
+    with torch.no_grad():
+        whole = forward(network, layout, x, inputs, shared=True)
+        monkeypatch.setattr(stacked, "DOUBLES", 1)  # one sample at a time
+        assert torch.equal(forward(network, layout, x, inputs, shared=True), whole)
+
+
+def test_an_exact_convolution_of_many_images_fits_into_a_small_machine():
+    """Written out for all samples at once, the patches of this layer would take 2.1 GB."""
+    code = """
+import resource, sys, torch
+from torch import nn
+from labsupport.engine.stacked import Layout, forward
+network = nn.Sequential(nn.Conv2d(64, 2, 5, padding=2), nn.Flatten(), nn.Linear(512, 2))
+layout, most = Layout.of(network), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with torch.no_grad():
+    x, inputs = torch.zeros(1, layout.n).double(), torch.zeros(650, 64, 16, 16).double()
+    before = most()
+    forward(network, layout, x, inputs, shared=True)
+print((most() - before) // (1024**2 if sys.platform == "darwin" else 1024))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) < 900, f"{ran.stdout} MiB"
