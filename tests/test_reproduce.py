@@ -295,6 +295,30 @@ def test_an_estimate_counts_what_is_left(tmp_path):
     assert (table["hours at most"] >= 0).all() and (table.GB > 0).all()
 
 
+def test_the_memory_of_an_estimate_is_what_measuring_c1_takes():
+    """250 images of noise in the place of CIFAR-10, in a process of its own: Python and torch are not counted."""
+    code = """
+import resource, sys, torch
+from labsupport import Problem, Recipe, sharpness, training
+from labsupport.data import Dataset
+from labsupport.reproduce import estimate
+from labsupport.reproduce.units import Sharpness, Training
+images, labels = torch.randn(250, 3, 32, 32), torch.arange(250) % 10
+problem = Problem("C1", Dataset.of(images, labels, images[:10], labels[:10]))
+unit = Sharpness(Training(problem, "SB", Recipe(64, epochs=1), 0))
+told = estimate.memory(unit)
+x = training.start("C1", [0])[0]
+most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+before = most()
+sharpness.sharpness(problem.objective(device="cpu"), x, iterations=1)
+print(told, most() - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    told, took = map(float, ran.stdout.split())
+    assert 0.6 * took < told < 1.6 * took, f"told {told / 1e9:.2f} GB, took {took / 1e9:.2f} GB"
+
+
 # -- beside the paper -----------------------------------------------------------------------------------------------
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import cache
 
 import pandas as pd
 import torch
 
-from labsupport import training
+from labsupport import networks, training
 from labsupport.objective import Objective
 from labsupport.problem import Problem
 from labsupport.reproduce.units import Line, Sharpness, Training, Unit, in_order
 
+#: Samples of an evaluation in one piece, as in the paper.
+CHUNK = 5_000
 #: Steps that are timed, after one that is not.
 STEPS = 3
 #: Samples on which an evaluation is timed.
@@ -82,13 +85,44 @@ class Costs:
         return 2 * unit.points * self.evaluation(unit.a.problem) / 3
 
 
+@cache
+def activations(network: str, classes: int, shape: tuple[int, ...]) -> tuple[float, float, int]:
+    """What the layers put out for one sample: how many numbers, how many the largest of them; and the parameters.
+
+    >>> activations("F1", 10, (1, 28, 28))
+    (8474.0, 784.0, 1462794)
+    """
+    sizes = []
+    with torch.device("meta"):
+        net = networks.build(network, num_classes=classes)
+        batch = torch.empty(2, *shape)
+    for layer in net.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(lambda module, given, out: sizes.append(out.numel() / 2))
+    net(batch)
+    return sum(sizes), max(sizes), sum(p.numel() for p in net.parameters())
+
+
 def memory(unit: Unit) -> float:
-    """Bytes that a unit holds at least: the data, and some twenty vectors of the network's parameters."""
+    """Bytes that a unit holds at its height, about, beside Python and torch themselves.
+
+    The data, some twenty vectors of the network's parameters, and a pass over a batch or a piece of `CHUNK` samples.
+    A gradient keeps what every layer puts out; a pass forward has up to three layers' at once.
+    """
     problem = (unit if isinstance(unit, Training) else unit.needs[0]).problem
     data = problem.load("cpu")
     samples = sum(t.numel() * t.element_size() for t in (data.x_train, data.x_test))
-    n = sum(p.numel() for p in problem.build().parameters())
-    return samples + 20 * 4 * n
+    piece = min(CHUNK, len(data.y_train))
+    all_of, largest, parameters = activations(
+        str(problem.network), data.num_classes, tuple(data.x_train.shape[1:])
+    )
+    forward, gradient = 4 * piece * 3 * largest, 0.0
+    if isinstance(unit, Training):
+        gradient = 4 * unit.recipe.batch_size * all_of
+    elif isinstance(unit, Sharpness):
+        exact = unit.method == "paper"  # SciPy's works in float64
+        forward, gradient = 2 * forward, 4 * (1 + exact) * piece * all_of
+    return samples + 20 * 4 * parameters + max(forward, gradient)
 
 
 def table(units: Iterable[Unit], done, device: str | None = None) -> pd.DataFrame:

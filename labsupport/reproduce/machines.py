@@ -16,18 +16,16 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labsupport import provenance
+from labsupport import networks, provenance
 from labsupport.problem import Problem
 from labsupport.reproduce import protocol, studies
-from labsupport.reproduce.estimate import memory
+from labsupport.reproduce.estimate import CHUNK, memory
 from labsupport.reproduce.units import Sharpness, Training, Unit, in_order
 
 #: Of the maker's rate, what training reaches: an assumption.
 SHARE = 0.3
 #: Seconds that a step or an evaluation takes at least: an assumption.
 STEP = 1e-3
-#: Samples of an evaluation in one piece, as in the paper.
-CHUNK = 5_000
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,6 @@ def operations(network: str, classes: int, shape: tuple[int, ...]) -> float:
     >>> round(operations("F1", 10, (1, 28, 28)) / 1e6, 1)
     8.7
     """
-    from labsupport import networks
-
     with torch.device("meta"):
         net = networks.build(network, num_classes=classes)
         batch = torch.empty(2, *shape)
@@ -79,7 +75,7 @@ def _work(unit: Unit, total: int) -> tuple[float, float]:
 
 
 def table(units: Iterable[Unit], machines: Iterable[Machine] = MACHINES) -> pd.DataFrame:
-    """One row per network, data set and machine: hours at most, kWh at most, gigabytes held, and whether it fits.
+    """One row per network, data set and machine: hours at most, kWh at most, gigabytes about, and whether they fit.
 
     Units of SciPy's estimator, which runs on the processor, are left out. Raises DataUnavailable for data that are
     not here.
