@@ -168,12 +168,15 @@ def _convolve(layer: nn.Conv1d | nn.Conv2d, w: dict[str, Tensor], h: Tensor, mod
     """The convolutions of S networks at once, as groups; `DOUBLES` bounds what float64 on a CPU writes out for it."""
     convolve = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
     kernels, bias = w["weight"].flatten(0, 1), w["bias"].flatten() if "bias" in w else None
-    how = layer.stride, layer.padding, layer.dilation, models * layer.groups
+    groups = models * layer.groups
+
+    def of(piece: Tensor) -> Tensor:
+        return convolve(piece, kernels, bias, layer.stride, layer.padding, layer.dilation, groups)
+
     if h.dtype != torch.float64 or h.device.type != "cpu" or torch.is_grad_enabled():
-        return convolve(h, kernels, bias, *how)
+        return of(h)
     patch = math.prod(layer.kernel_size) * h[0].numel()
-    pieces = h.split(max(1, DOUBLES // patch))
-    return torch.cat([convolve(piece, kernels, bias, *how) for piece in pieces])
+    return torch.cat([of(piece) for piece in h.split(max(1, DOUBLES // patch))])
 
 
 def _normalize(layer, name, w, h, flat, frozen, observe, *, evaluation: bool) -> Tensor:
