@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -295,10 +296,14 @@ def test_an_estimate_counts_what_is_left(tmp_path):
     assert (table["hours at most"] >= 0).all() and (table.GB > 0).all()
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="no /proc to read the memory from"
+)
 def test_the_memory_of_an_estimate_is_what_measuring_c1_takes():
     """250 images of noise in the place of CIFAR-10, in a process of its own: Python and torch are not counted."""
     code = """
-import resource, sys, torch
+import torch
+from pathlib import Path
 from labsupport import Problem, Recipe, sharpness, training
 from labsupport.data import Dataset
 from labsupport.reproduce import estimate
@@ -308,7 +313,7 @@ problem = Problem("C1", Dataset.of(images, labels, images[:10], labels[:10]))
 unit = Sharpness(Training(problem, "SB", Recipe(64, epochs=1), 0))
 told = estimate.memory(unit)
 x = training.start("C1", [0])[0]
-most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+most = lambda: 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 before = most()
 sharpness.sharpness(problem.objective(device="cpu"), x, iterations=1)
 print(told, most() - before)

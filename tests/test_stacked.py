@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -166,20 +167,25 @@ def test_exact_convolutions_in_pieces_are_the_same_to_the_last_bit(name, monkeyp
         assert torch.equal(forward(network, layout, x, inputs, shared=True), whole)
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="no /proc to read the memory from"
+)
 def test_an_exact_convolution_of_many_images_fits_into_a_small_machine():
     """Written out for all samples at once, the patches of this layer would take 2.1 GB."""
     code = """
-import resource, sys, torch
+import torch
+from pathlib import Path
 from torch import nn
 from labsupport.engine.stacked import Layout, forward
 network = nn.Sequential(nn.Conv2d(64, 2, 5, padding=2), nn.Flatten(), nn.Linear(512, 2))
-layout, most = Layout.of(network), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+layout = Layout.of(network)
+most = lambda: int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 with torch.no_grad():
     x, inputs = torch.zeros(1, layout.n).double(), torch.zeros(650, 64, 16, 16).double()
     before = most()
     forward(network, layout, x, inputs, shared=True)
-print((most() - before) // (1024**2 if sys.platform == "darwin" else 1024))
+print((most() - before) // 1024)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert int(ran.stdout) < 900, f"{ran.stdout} MiB"
+    assert 50 < int(ran.stdout) < 900, f"{ran.stdout} MiB"
