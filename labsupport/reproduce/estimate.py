@@ -8,6 +8,7 @@ from functools import cache
 
 import pandas as pd
 import torch
+from torch import nn
 
 from labsupport import networks, training
 from labsupport.objective import Objective
@@ -85,6 +86,12 @@ class Costs:
         return 2 * unit.points * self.evaluation(unit.a.problem) / 3
 
 
+def on_meta(network: str, classes: int, shape: tuple[int, ...]) -> tuple[nn.Module, torch.Tensor]:
+    """A network and two samples that hold no numbers: what a pass would take can be counted without computing it."""
+    with torch.device("meta"):
+        return networks.build(network, num_classes=classes), torch.empty(2, *shape)
+
+
 @cache
 def activations(network: str, classes: int, shape: tuple[int, ...]) -> tuple[float, float, int]:
     """What the layers put out for one sample: how many numbers, how many the largest of them; and the parameters.
@@ -93,9 +100,7 @@ def activations(network: str, classes: int, shape: tuple[int, ...]) -> tuple[flo
     (8474.0, 784.0, 1462794)
     """
     sizes = []
-    with torch.device("meta"):
-        net = networks.build(network, num_classes=classes)
-        batch = torch.empty(2, *shape)
+    net, batch = on_meta(network, classes, shape)
     for layer in net.modules():
         if not list(layer.children()):
             layer.register_forward_hook(lambda module, given, out: sizes.append(out.numel() / 2))

@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labsupport import networks, provenance
+from labsupport import provenance
 from labsupport.problem import Problem
 from labsupport.reproduce import protocol, studies
-from labsupport.reproduce.estimate import CHUNK, memory
+from labsupport.reproduce.estimate import CHUNK, memory, on_meta
 from labsupport.reproduce.units import Sharpness, Training, Unit, in_order
 
 #: Of the maker's rate, what training reaches: an assumption.
@@ -53,9 +52,7 @@ def operations(network: str, classes: int, shape: tuple[int, ...]) -> float:
     >>> round(operations("F1", 10, (1, 28, 28)) / 1e6, 1)
     8.7
     """
-    with torch.device("meta"):
-        net = networks.build(network, num_classes=classes)
-        batch = torch.empty(2, *shape)
+    net, batch = on_meta(network, classes, shape)
     with FlopCounterMode(display=False) as counter:
         net(batch)
     return 3 * counter.get_total_flops() / 2
