@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
 import subprocess
+import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -62,11 +65,14 @@ def here(**about) -> dict:
 
 def write(name: str, rows: pd.DataFrame, provenance: dict, folder: Path = FOLDER) -> Path:
     """Write ``name``.json, whole or not at all; a missing number is null, which every reader of JSON takes."""
-    path = folder / f"{name}.json"
-    rounded = rows.round(6).astype(object)
+    return _write(folder / f"{name}.json", rows.round(6), provenance)
+
+
+def _write(path: Path, rows: pd.DataFrame, provenance: dict) -> Path:
+    rows = rows.astype(object)
     content = {
         "provenance": provenance,
-        "rows": rounded.where(rounded.notna(), None).to_dict("records"),
+        "rows": rows.where(rows.notna(), None).to_dict("records"),
     }
     files.write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return path
@@ -77,3 +83,68 @@ def read(name: str, folder: Path = FOLDER) -> tuple[pd.DataFrame, dict]:
     choose("committed result", name, sorted(path.stem for path in folder.glob("*.json")))
     content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return pd.DataFrame(content["rows"]), content["provenance"]
+
+
+def once(
+    name: str, folder: Path = FOLDER
+) -> Callable[[Callable[[], pd.DataFrame]], Callable[[], pd.DataFrame]]:
+    """Decorate a measurement that takes minutes: where its result is committed for this scale, it is read.
+
+    The function takes no arguments and returns a table. A chapter shows how it measures, and need not do it again::
+
+        @provenance.once("epsilon-curve")
+        def measure_curve():
+            return pd.concat(...)
+
+        curve = measure_curve()  # prints where its rows come from
+
+    ``LABSUPPORT_MEASURE=epsilon-curve`` (several names with commas between them, or ``all``) measures it here and, at
+    the scale of the committed result, writes it anew. Committed numbers have six digits.
+    """
+
+    def decorate(measure: Callable[[], pd.DataFrame]) -> Callable[[], pd.DataFrame]:
+        @functools.wraps(measure)
+        def found() -> pd.DataFrame:
+            path = folder / f"{name}.json"
+            about = read(name, folder)[1] if path.exists() else {"scale": "laptop"}
+            asked, committed_here = _asked(name, folder), about["scale"] == environment.scale()
+            if path.exists() and committed_here and not asked:
+                print(
+                    f"{name}: measured {about['date']} on {about['machine']}, commit {about['commit']}; "
+                    f"{about['repeat']} repeats it"
+                )
+                return read(name, folder)[0]
+            began = time.process_time()
+            rows = measure().reset_index(drop=True)
+            if asked and committed_here:
+                took = round(time.process_time() - began)
+                _write(path, _six_digits(rows), here(core_seconds=took, repeat=f"{MEASURE}={name}"))
+            print(f"{name}: measured here")
+            return rows
+
+        return found
+
+    return decorate
+
+
+MEASURE = "LABSUPPORT_MEASURE"
+
+
+def _asked(name: str, folder: Path) -> bool:
+    """Whether the environment asks for this measurement. Raises UnknownName for a name that no measurement has."""
+    wanted = environment.measured_again()
+    for one in wanted - {"all", name}:
+        choose(f"measurement for {MEASURE}", one, ["all", *_repeatable(folder)])
+    return bool(wanted & {"all", name})
+
+
+@functools.cache
+def _repeatable(folder: Path) -> tuple[str, ...]:
+    """The committed results that `once` wrote."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))}
+    return tuple(name for name, text in texts.items() if f'"repeat": "{MEASURE}=' in text)
+
+
+def _six_digits(rows: pd.DataFrame) -> pd.DataFrame:
+    numbers = rows.select_dtypes("floating").columns
+    return rows.assign(**{c: rows[c].map(lambda number: float(f"{number:.6g}")) for c in numbers})

@@ -20,6 +20,7 @@ def unset(monkeypatch):
         "LABSUPPORT_SCALE",
         "LABSUPPORT_WORKERS",
         "LABSUPPORT_COMMIT",
+        "LABSUPPORT_MEASURE",
     ):
         monkeypatch.delenv(name, raising=False)
 

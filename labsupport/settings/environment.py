@@ -142,6 +142,11 @@ def commit() -> str:
     return given
 
 
+def measured_again() -> set[str]:
+    """The committed measurements to be made here, by ``$LABSUPPORT_MEASURE``: names, or ``all``; mostly none."""
+    return {name.strip() for name in _given("LABSUPPORT_MEASURE").split(",")} - {""}
+
+
 def shows_progress() -> bool:
     """Whether progress bars are wanted: not where ``TQDM_DISABLE`` is set, as in the book's own build."""
     return not _given("TQDM_DISABLE")

@@ -1,0 +1,87 @@
+"""`provenance.once`: a chapter's measurement of minutes is read where it is committed, and made where somebody asks."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from labsupport import provenance
+from labsupport.errors import UnknownName
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A measurement that counts how often it is made, and its folder."""
+    monkeypatch.setenv("LABSUPPORT_SCALE", "laptop")
+    monkeypatch.delenv("LABSUPPORT_MEASURE", raising=False)
+    made = []
+
+    @provenance.once("mine", folder=tmp_path)
+    def measure():
+        """What it measures."""
+        made.append(True)
+        return pd.DataFrame({"seed": [0, 1], "phi": [1e-7 / 3, 200 / 3], "last": [True, False]})
+
+    provenance._repeatable.cache_clear()
+    return measure, made, tmp_path
+
+
+def commit(mine, monkeypatch):
+    measure, made, _ = mine
+    monkeypatch.setenv("LABSUPPORT_MEASURE", "all")
+    measure()
+    monkeypatch.delenv("LABSUPPORT_MEASURE")
+    made.clear()
+
+
+def test_what_is_not_committed_is_measured_and_leaves_nothing(mine, capsys):
+    measure, made, folder = mine
+    assert measure.__doc__ == "What it measures."
+    assert measure().phi[1] == 200 / 3 and made and not list(folder.iterdir())
+    assert capsys.readouterr().out == "mine: measured here\n"
+
+
+def test_what_is_committed_is_read_and_says_where_it_comes_from(mine, monkeypatch, capsys):
+    measure, made, folder = mine
+    commit(mine, monkeypatch)
+    capsys.readouterr()
+    rows = measure()
+    assert not made and rows.phi.tolist() == [3.33333e-08, 66.6667]  # six digits, small ones too
+    assert rows["last"].tolist() == [True, False]
+    about = json.loads((folder / "mine.json").read_text())["provenance"]
+    assert {"date", "commit", "machine", "scale", "torch", "python", "core_seconds"} <= set(about)
+    said = capsys.readouterr().out
+    assert about["commit"] in said and "LABSUPPORT_MEASURE=mine repeats it" in said
+
+
+def test_another_scale_measures_and_never_overwrites(mine, monkeypatch):
+    measure, made, folder = mine
+    commit(mine, monkeypatch)
+    before = (folder / "mine.json").read_bytes()
+    for asked in ("", "mine"):
+        monkeypatch.setenv("LABSUPPORT_SCALE", "smoke")
+        monkeypatch.setenv("LABSUPPORT_MEASURE", asked)
+        assert measure().phi[1] == 200 / 3
+    assert len(made) == 2 and (folder / "mine.json").read_bytes() == before
+
+
+def test_asking_measures_again(mine, monkeypatch):
+    measure, made, folder = mine
+    commit(mine, monkeypatch)
+    written = (folder / "mine.json").stat().st_mtime_ns
+    monkeypatch.setenv("LABSUPPORT_MEASURE", "mine")
+    measure()
+    assert made and (folder / "mine.json").stat().st_mtime_ns > written
+
+
+def test_a_name_that_nothing_has_is_refused(mine, monkeypatch):
+    measure, made, _ = mine
+    commit(mine, monkeypatch)
+    monkeypatch.setenv("LABSUPPORT_MEASURE", "miine")
+    with pytest.raises(
+        UnknownName, match="LABSUPPORT_MEASURE is called 'miine'. Did you mean 'mine'"
+    ):
+        measure()
+    assert not made
