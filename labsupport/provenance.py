@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import subprocess
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -114,11 +113,9 @@ def once(
                     f"{about['repeat']} repeats it"
                 )
                 return read(name, folder)[0]
-            began = time.process_time()
             rows = measure().reset_index(drop=True)
             if asked and committed_here:
-                took = round(time.process_time() - began)
-                _write(path, _six_digits(rows), here(core_seconds=took, repeat=f"{MEASURE}={name}"))
+                _write(path, _six_digits(rows), here(repeat=f"{MEASURE}={name}"))
             print(f"{name}: measured here")
             return rows
 

@@ -51,7 +51,7 @@ def test_what_is_committed_is_read_and_says_where_it_comes_from(mine, monkeypatc
     assert not made and rows.phi.tolist() == [3.33333e-08, 66.6667]  # six digits, small ones too
     assert rows["last"].tolist() == [True, False]
     about = json.loads((folder / "mine.json").read_text())["provenance"]
-    assert {"date", "commit", "machine", "scale", "torch", "python", "core_seconds"} <= set(about)
+    assert {"date", "commit", "machine", "scale", "torch", "python"} <= set(about)
     said = capsys.readouterr().out
     assert about["commit"] in said and "LABSUPPORT_MEASURE=mine repeats it" in said
 
