@@ -98,7 +98,8 @@ def once(
         curve = measure_curve()  # prints where its rows come from
 
     ``LABSUPPORT_MEASURE=epsilon-curve`` (several names with commas between them, or ``all``) measures it here and, at
-    the scale of the committed result, writes it anew. Committed numbers have six digits.
+    the scale of the committed result, writes it anew; what was never committed is measured so with ``all``. Committed
+    numbers have six digits.
     """
 
     def decorate(measure: Callable[[], pd.DataFrame]) -> Callable[[], pd.DataFrame]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
 
 from labsupport import provenance
 from labsupport.errors import UnknownName
+from tests import chapters
+
+#: (chapter, measurement) of every `provenance.once` in the book.
+NAMED = [
+    (path.name[:2], name)
+    for path in sorted(chapters.BOOK.glob("[01]*.ipynb"))
+    for cell in chapters.cells(path.name[:2])
+    for name in re.findall(r'provenance\.once\("([\w-]+)"\)', cell)
+]
 
 
 @pytest.fixture
@@ -85,3 +95,21 @@ def test_a_name_that_nothing_has_is_refused(mine, monkeypatch):
     ):
         measure()
     assert not made
+
+
+def test_every_measurement_of_a_chapter_is_committed_and_every_committed_one_is_a_chapters():
+    provenance._repeatable.cache_clear()
+    named = sorted(name for _, name in NAMED)
+    assert named == sorted(provenance._repeatable(provenance.FOLDER)) and len(named) > 5
+
+
+@pytest.mark.parametrize("chapter, name", NAMED, ids=[name for _, name in NAMED])
+def test_what_a_chapter_would_measure_has_the_form_of_what_is_committed(
+    smoke, chapter, name, monkeypatch
+):
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    cell = next(code for code in chapters.cells(chapter) if f'provenance.once("{name}")' in code)
+    function = re.search(r"^def (\w+)", cell[cell.index("provenance.once") :], re.M).group(1)
+    found = chapters.run_until(chapter, f'provenance.once("{name}")')[function].__wrapped__()
+    committed = provenance.read(name)[0]
+    assert set(found.columns) == set(committed.columns)

@@ -12,6 +12,7 @@ BUILT = {
     ".doctrees",
     ".jupyter_cache",
     "book.pdf",
+    "chapters",
     "html",
     "linkcheck",
     "pages",

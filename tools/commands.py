@@ -76,7 +76,7 @@ def alone(name: str) -> Iterator[None]:
 
 
 @command(
-    "run every chapter here, render the book to _build/html (SCALE=gpu)",
+    "run the chapters here (again only what has changed), render the book to _build/html (SCALE=gpu)",
     "jobs",
     "scale",
     "base-url",
@@ -89,7 +89,7 @@ def book(jobs: int, scale: str, base_url: str) -> int:
             BUILD / "vendor"
         )  # first: what needs the network should fail before ten minutes have gone by
         paths = execute.copy_book(BUILD / "src")
-        if failed := execute.run_these(paths, jobs, scale, times=BUILD / "run-times.json"):
+        if failed := execute.run_these(paths, jobs, scale, again=True):
             return failed
         if failed := render.render(BUILD / "src", ROOT, base=base_url):
             return failed

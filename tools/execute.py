@@ -27,7 +27,7 @@ from typing import TypeVar
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from tools import arguments, files, isolation, notebooks, running
+from tools import arguments, files, isolation, kept, notebooks, running
 from tools.files import BUILD, ROOT
 
 CELL_SECONDS = 1800  # a laptop chapter takes seconds; this only ends what hangs
@@ -38,11 +38,15 @@ Anything = TypeVar("Anything")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One notebook's run: its name, the seconds it took, and what went wrong (empty if nothing did)."""
+    """One notebook's run: its name, the seconds it took, and what went wrong (empty if nothing did).
+
+    ``as_before``: it was not run, since nothing that it reads has changed.
+    """
 
     name: str
     seconds: float
     failure: str = ""
+    as_before: bool = False
 
 
 @dataclass
@@ -51,6 +55,7 @@ class Run:
 
     paths: list[Path]
     kernel: tuple[str, ...] = ()  # further words to the kernel, such as the format of figures
+    known: kept.Kept | None = None  # outputs of runs before, to be used again
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -64,14 +69,19 @@ def run(
     workers: int = 0,
     stopped: threading.Event | None = None,
     kernel: Sequence[str] = (),
+    known: kept.Kept | None = None,
 ) -> Outcome:
     """Execute the notebook at ``path`` and write it back with its outputs, unless a cell failed.
 
-    ``workers`` sets how many processes it may train in, ``kernel`` has further words to its kernel.
-    Raises OSError if it cannot be written.
+    ``workers`` sets how many processes it may train in, ``kernel`` has further words to its kernel. Outputs that are
+    ``known`` are used again. Raises OSError if it cannot be written.
     """
     notebook = notebooks.read(path)
     notebook.metadata.pop("widgets", None)  # the state of widgets that an earlier run showed
+    name = known.name(path, notebook, tuple(kernel)) if known else ""
+    if known and known.fill(notebook, name):
+        notebooks.write(notebook, path)
+        return Outcome(path.stem, 0.0, as_before=True)
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -90,6 +100,8 @@ def run(
     seconds = time.perf_counter() - start
     notebooks.normalize(notebook)
     notebooks.write(notebook, path)
+    if known:
+        known.save(notebook, name)
     return Outcome(path.stem, seconds)
 
 
@@ -151,7 +163,7 @@ def _run_batch(this: Run, paths: list[Path], jobs: int, workers: int) -> None:
             except queue.Empty:
                 return
             try:
-                done.put(run(path, workers, this.stopped, this.kernel))
+                done.put(run(path, workers, this.stopped, this.kernel, this.known))
             except BaseException as error:  # told by the main thread, in its own words
                 done.put(error)
 
@@ -167,10 +179,8 @@ def _run_batch(this: Run, paths: list[Path], jobs: int, workers: int) -> None:
         if isinstance(outcome, BaseException):
             this.stopped.set()
             raise outcome
-        said = (
-            f"  {outcome.name:<28}{outcome.seconds:6.0f} s{'   FAILED' if outcome.failure else ''}"
-        )
-        print(said, flush=True)
+        how = "   FAILED" if outcome.failure else "   as before" * outcome.as_before
+        print(f"  {outcome.name:<28}{outcome.seconds:6.0f} s{how}", flush=True)
         this.outcomes.append(outcome)
         left -= 1
 
@@ -223,8 +233,12 @@ def run_these(
     cold: bool = False,
     times: Path | None = None,
     kernel: Sequence[str] = (),
+    again: bool = False,
 ) -> int:
-    """Run notebooks where they are, report, and return the exit code. Call it inside `running.stoppable`."""
+    """Run notebooks where they are, report, and return the exit code. Call it inside `running.stoppable`.
+
+    ``again``: a notebook that ran before gets its outputs of then, where nothing that it reads has changed.
+    """
     arguments.whole_path("LABSUPPORT_STORE")
     arguments.whole_path("LABSUPPORT_DATA")
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output
@@ -234,7 +248,9 @@ def run_these(
         os.environ["LABSUPPORT_WORKERS"] = os.environ["OMP_NUM_THREADS"] = "1"
     isolation.isolate(BUILD / "settings", ROOT)
 
-    this = Run([Path(path).resolve() for path in paths], tuple(kernel))
+    measures = os.environ.get("LABSUPPORT_MEASURE")  # then chapters are run for what they measure
+    known = kept.here() if again and not measures else None
+    this = Run([Path(path).resolve() for path in paths], tuple(kernel), known)
     with tempfile.TemporaryDirectory(prefix="run-store-", ignore_cleanup_errors=True) as store:
         if cold:
             os.environ["LABSUPPORT_STORE"] = store

@@ -28,7 +28,8 @@ HEAD = """\
 
 Each chapter was run from its first cell to its last, {jobs} chapters at a time as `make book` does. The first run
 starts with nothing: it trains every network. The second finds the training runs on disk and only measures and draws.
-The seconds of a chapter include starting Python and loading torch.
+The seconds of a chapter include starting Python and loading torch. (Where nothing has changed since the last time,
+`make book` does not run a chapter at all; that is not counted here.)
 
 This page is written by `make run-times` from measurements that are committed beside it. Nothing here is typed by hand.
 """
