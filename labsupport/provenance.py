@@ -98,8 +98,7 @@ def once(
         curve = measure_curve()  # prints where its rows come from
 
     ``LABSUPPORT_MEASURE=epsilon-curve`` (several names with commas between them, or ``all``) measures it here and, at
-    the scale of the committed result, writes it anew; what was never committed is measured so with ``all``. Committed
-    numbers have six digits.
+    the scale of the committed result, writes it anew; what was never committed is measured so with ``all``.
     """
 
     def decorate(measure: Callable[[], pd.DataFrame]) -> Callable[[], pd.DataFrame]:
@@ -116,7 +115,7 @@ def once(
                 return read(name, folder)[0]
             rows = measure().reset_index(drop=True)
             if asked and committed_here:
-                _write(path, _six_digits(rows), here(repeat=f"{MEASURE}={name}"))
+                _write(path, rows, here(repeat=f"{MEASURE}={name}"))
             print(f"{name}: measured here")
             return rows
 
@@ -141,8 +140,3 @@ def _repeatable(folder: Path) -> tuple[str, ...]:
     """The committed results that `once` wrote."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))}
     return tuple(name for name, text in texts.items() if f'"repeat": "{MEASURE}=' in text)
-
-
-def _six_digits(rows: pd.DataFrame) -> pd.DataFrame:
-    numbers = rows.select_dtypes("floating").columns
-    return rows.assign(**{c: rows[c].map(lambda number: float(f"{number:.6g}")) for c in numbers})

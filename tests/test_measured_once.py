@@ -58,7 +58,7 @@ def test_what_is_committed_is_read_and_says_where_it_comes_from(mine, monkeypatc
     commit(mine, monkeypatch)
     capsys.readouterr()
     rows = measure()
-    assert not made and rows.phi.tolist() == [3.33333e-08, 66.6667]  # six digits, small ones too
+    assert not made and rows.phi.tolist() == [1e-7 / 3, 200 / 3]  # every digit
     assert rows["last"].tolist() == [True, False]
     about = json.loads((folder / "mine.json").read_text())["provenance"]
     assert {"date", "commit", "machine", "scale", "torch", "python"} <= set(about)
