@@ -60,14 +60,14 @@ def _defined(statement: ast.stmt) -> set[str]:
 def run_until(chapter: str, last: str) -> dict:
     """What a chapter's cells define, figures left out, up to the cell that holds ``last``.
 
-    A cell that only draws, one whose title says so, is left out, unless a later cell wants what it defines.
+    A cell that only draws, as its title says, is left out, unless it measures or a later one wants what it defines.
     """
     sources = [code for code in cells(chapter) if "PACKAGE = " not in code]
     end = next(number for number, code in enumerate(sources) if last in code)
     wanted, chosen = set(), []
     for code in reversed(sources[: end + 1]):
         defines = {name for one in ast.parse(code).body for name in _defined(one)}
-        if last in code or not code.startswith("# @title") or defines & wanted:
+        if "provenance.once" in code or not code.startswith("# @title") or defines & wanted:
             chosen.append(code)
             wanted |= {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     (setup,) = (code for code in cells(chapter) if "PACKAGE = " in code)

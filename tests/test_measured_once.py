@@ -107,16 +107,21 @@ def test_every_measurement_of_a_chapter_is_committed_and_every_committed_one_is_
 def test_what_a_chapter_would_measure_has_the_form_of_what_is_committed(
     smoke, chapter, monkeypatch
 ):
-    found = {}
+    made, found = {}, {}
 
     def once(name):
-        return lambda measure: lambda: found.setdefault(name, measure())
+        def decorate(measure):
+            made[name] = lambda: found.setdefault(name, measure()).copy()
+            return made[name]
+
+        return decorate
 
     monkeypatch.setattr(provenance, "once", once)
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
     names = [name for where, name in NAMED if where == chapter]
     chapters.run_until(chapter, f'provenance.once("{names[-1]}")')
-    assert set(found) == set(names)
-    for name, rows in found.items():
+    assert set(made) == set(names)
+    for name in names:
+        rows = made[name]() if name not in found else found[name]
         committed = set(provenance.read(name)[0].columns)
         assert set(rows.columns) == committed or not len(rows) and set(rows.columns) < committed

@@ -89,7 +89,9 @@ def book(jobs: int, scale: str, base_url: str) -> int:
             BUILD / "vendor"
         )  # first: what needs the network should fail before ten minutes have gone by
         paths = execute.copy_book(BUILD / "src")
-        if failed := execute.run_these(paths, jobs, scale, again=True):
+        if failed := execute.run_these(
+            paths, jobs, scale, again=True, times=BUILD / "run-times.json"
+        ):
             return failed
         if failed := render.render(BUILD / "src", ROOT, base=base_url):
             return failed
