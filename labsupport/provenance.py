@@ -19,6 +19,8 @@ from labsupport.errors import choose
 from labsupport.settings import environment
 
 FOLDER = Path(__file__).resolve().parent / "results"
+#: The variable that names what `once` is to measure again, and the scale of what is committed.
+MEASURE, COMMITTED_SCALE = "LABSUPPORT_MEASURE", "laptop"
 
 
 def commit(folder: Path = FOLDER) -> str:
@@ -104,27 +106,26 @@ def once(
     def decorate(measure: Callable[[], pd.DataFrame]) -> Callable[[], pd.DataFrame]:
         @functools.wraps(measure)
         def found() -> pd.DataFrame:
-            path = folder / f"{name}.json"
-            about = read(name, folder)[1] if path.exists() else {"scale": "laptop"}
+            path, repeat = folder / f"{name}.json", f"{MEASURE}={name}"
+            known, about = None, {"scale": COMMITTED_SCALE}
+            if path.exists():
+                known, about = read(name, folder)
             asked, committed_here = _asked(name, folder), about["scale"] == environment.scale()
-            if path.exists() and committed_here and not asked:
+            if known is not None and committed_here and not asked:
                 print(
                     f"{name}: measured {about['date']} on {about['machine']}, commit {about['commit']}; "
-                    f"{about['repeat']} repeats it"
+                    f"{repeat} repeats it"
                 )
-                return read(name, folder)[0]
+                return known
             rows = measure().reset_index(drop=True)
             if asked and committed_here:
-                _write(path, rows, here(repeat=f"{MEASURE}={name}"))
+                _write(path, rows, about | here(repeat=repeat))
             print(f"{name}: measured here")
             return rows
 
         return found
 
     return decorate
-
-
-MEASURE = "LABSUPPORT_MEASURE"
 
 
 def _asked(name: str, folder: Path) -> bool:
@@ -135,8 +136,11 @@ def _asked(name: str, folder: Path) -> bool:
     return bool(wanted & {"all", name})
 
 
-@functools.cache
-def _repeatable(folder: Path) -> tuple[str, ...]:
+def _repeatable(folder: Path) -> list[str]:
     """The committed results that `once` wrote."""
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))}
-    return tuple(name for name, text in texts.items() if f'"repeat": "{MEASURE}=' in text)
+    found = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
+    }
+    return sorted(
+        name for name, content in found.items() if "repeat" in content.get("provenance", {})
+    )

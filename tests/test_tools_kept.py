@@ -114,5 +114,5 @@ def test_the_chapter_that_gathers_claims_reads_those_of_the_others(tmp_path):
     names = []
     for key, text in (("3.1", "held"), ("9.1", "held"), ("9.1", "not held"), ("3.1", "not held")):
         (claims / "laptop-cpu" / f"{key}.json").write_text(text)
-        names.append(known.name(gathers, new_notebook()))
+        names.append(known.name(gathers, new_notebook(), gathers=True))
     assert names[0] == names[1] == names[2] != names[3]

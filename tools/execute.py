@@ -78,7 +78,8 @@ def run(
     """
     notebook = notebooks.read(path)
     notebook.metadata.pop("widgets", None)  # the state of widgets that an earlier run showed
-    name = known.name(path, notebook, tuple(kernel)) if known else ""
+    gathers = bool(GATHERS_CLAIMS.match(path.name))
+    name = known.name(path, notebook, tuple(kernel), gathers) if known else ""
     if known and known.fill(notebook, name):
         notebooks.write(notebook, path)
         return Outcome(path.stem, 0.0, as_before=True)

@@ -7,6 +7,7 @@ store as the chapter left them, counts for nothing: then the chapter runs.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -15,6 +16,8 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from nbformat import from_dict
 
 from tools import files
 
@@ -31,13 +34,16 @@ class Kept:
     claims: Path
     data: Path
 
-    def name(self, path: Path, notebook, kernel: tuple[str, ...] = ()) -> str:
-        """Where the outputs of a notebook that is not run yet are kept: it says all that they depend on."""
-        number = path.name[:2]
+    def name(
+        self, path: Path, notebook, kernel: tuple[str, ...] = (), gathers: bool = False
+    ) -> str:
+        """Where the outputs of a notebook that is not run yet are kept: it says all that they depend on.
+
+        One that ``gathers`` claims depends on those of the other chapters.
+        """
         given = {
             "cells": [cell.source for cell in notebook.cells if cell.cell_type == "code"],
-            "package": _package(),
-            "installed": _installed(),
+            **self._code,
             "python": sys.version,
             "machine": [
                 platform.platform(),
@@ -47,7 +53,7 @@ class Kept:
             "settings": {k: v for k, v in sorted(os.environ.items()) if k.startswith(SETTINGS)},
             "kernel": kernel,
             "data": _listed(self.data),
-            "claims": self._claims_of_others(number) if number == "09" else None,
+            "claims": self._claims(path.name, others=True) if gathers else None,
         }
         return f"{path.stem}-{_digest(given)}.json"
 
@@ -60,8 +66,6 @@ class Kept:
             return False
         if not whole or kept["result"]["claims"] != self._claims(name):
             return False
-        from nbformat import from_dict
-
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell, (count, outputs) in zip(code, kept["result"]["cells"], strict=True):
             cell.execution_count, cell.outputs = count, [from_dict(one) for one in outputs]
@@ -83,19 +87,18 @@ class Kept:
         content = {"digest": _digest(result), "result": result}
         files.write_whole(self.folder / name, json.dumps(content))
 
-    def _claims(self, name: str) -> dict[str, str]:
-        """The chapter's claims in the run store, each with a digest of its record."""
+    @functools.cached_property
+    def _code(self) -> dict:
+        """What all notebooks of one run share: read once, not for each."""
+        return {"package": _package(), "installed": _installed()}
+
+    def _claims(self, name: str, others: bool = False) -> dict[str, str]:
+        """The chapter's claims in the run store, or those of all ``others``, each with a digest of its record."""
         number = f"{int(name[:2])}." if name[:2].isdigit() else "none"
-        return {k: v for k, v in self._all_claims().items() if Path(k).name.startswith(number)}
-
-    def _claims_of_others(self, number: str) -> dict[str, str]:
-        mine = self._claims(number)
-        return {k: v for k, v in self._all_claims().items() if k not in mine}
-
-    def _all_claims(self) -> dict[str, str]:
         return {
             path.relative_to(self.claims).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.claims.glob("*/*.json"))
+            if path.name.startswith(number) != others
         }
 
 
