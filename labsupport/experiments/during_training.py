@@ -119,19 +119,26 @@ def change_adam(s: Settings, changes: dict[str, tuple[float, float]] = CHANGES) 
 
 
 def epochs_with(
-    s: Settings, changes: dict[str, tuple[float, float]], looks: Iterable[int] = ()
+    s: Settings,
+    changes: dict[str, tuple[float, float]],
+    looks: Iterable[int] = (),
+    *,
+    recipe: Recipe | None = None,
+    at: int | None = None,
 ) -> Iterator[tuple[str, Loop]]:
-    """LB's training after every epoch: unchanged to SB's last (its arm is ""), then on from there with each change.
+    """A training after every epoch: unchanged to epoch ``at`` (its arm is ""), then on from there with each change.
 
-    The history gets rows at the epochs ``looks``.
+    The recipe, Adam's, is LB's without its stop, and ``at`` SB's last epoch, unless they are given. The history gets
+    rows at the epochs ``looks``.
     """
-    recipe, f = long_recipe(s), s.main.objective()
+    recipe, f = recipe or long_recipe(s), s.main.objective()
+    at = s.SB.epochs if at is None else at
     seeds = training.seed_numbers(s.seeds)
     x0 = training.start(s.main.network, seeds, num_classes=s.main.load().num_classes)
     history = History(f, s.main.objective("test"))
     loop = Loop(history, recipe, seeds, x0.to(f.device), set(), list(looks))
     with threads.threads_for(f.n):
-        while loop.epoch < s.SB.epochs:
+        while loop.epoch < at:
             loop.one_epoch()
             yield "", loop
         tensors, rest = copy.deepcopy(loop.state())
@@ -139,13 +146,13 @@ def epochs_with(
             loop.recipe = recipe.but(learning_rate=factor * recipe.learning_rate)
             loop.restore(copy.deepcopy(tensors), copy.deepcopy(rest))
             _adam(loop).eps = constant
-            while loop.epoch < s.long_epochs:
+            while loop.epoch < (recipe.epochs or 0):
                 loop.one_epoch()
                 yield arm, loop
 
 
 def _adam(loop: Loop) -> Adam:
-    """A training's optimizer, which LB's recipe says is Adam."""
+    """A training's optimizer, which its recipe says is Adam."""
     assert isinstance(loop.stepper.optimizer, Adam)
     return loop.stepper.optimizer
 

@@ -1,12 +1,13 @@
 """Chapter 8, sharpness turned at a fixed dial: one batch size, one rate, and a gradient taken elsewhere.
 
 SAM takes its gradient after a step of length rho uphill, and ends in flatter places. The same step downhill, a negative
-rho, ends in sharper ones. A batch may share one such step, or each group of m of its samples make its own. It takes
-minutes, so it is measured once and committed.
+rho, ends in sharper ones. A batch may share one such step, or each group of m of its samples make its own. Chapter 9
+adds a gradient of its own, a penalty on sharpness. It takes minutes, so it is measured once and committed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -53,11 +54,25 @@ def train_elsewhere(
         "matched" and "last": points (S, n) after the first epoch whose training loss is at most `MATCHED_LOSS` (the
         last for a seed that does not reach it), and after the last; "updates": of the first, by seed.
     """
+    return train_changed(problem, recipe, seeds, lambda gradient: _ahead(gradient, rho, group))
+
+
+def _ahead(gradient: remedies.Gradient, rho: float, group: int | None) -> remedies.Gradient:
+    """The gradient after a step of length ``rho``, of the batch or of each group of its samples."""
+    stepped = remedies.sharpness_aware(gradient, rho)
+    return remedies.ghost(stepped, group) if group else stepped
+
+
+def train_changed(
+    problem: Problem,
+    recipe: Recipe,
+    seeds: tuple[int, ...],
+    change: Callable[[remedies.Gradient], remedies.Gradient],
+) -> dict[str, Any]:
+    """Train with Adam by what ``change`` makes of a batch's gradient; all else is as in `train_elsewhere`."""
     f = problem.objective()
     x = training.start(problem.network, seeds).to(f.device)
-    gradient = remedies.sharpness_aware(Stepper(f, recipe, x, seeds).gradients.anywhere, rho)
-    if group:
-        gradient = remedies.ghost(gradient, group)
+    gradient = change(Stepper(f, recipe, x, seeds).gradients.anywhere)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     parts = chunks(len(f.labels), recipe.batch_size)
     adam = torch.optim.Adam([x], recipe.learning_rate)
@@ -100,7 +115,7 @@ def record_both_ways(s: Settings, **where) -> str:
 
     ``where`` may name another ``folder``. Returns the path.
     """
-    found = [_measured(s, s.main, {"rho": rho}) for rho in LENGTHS]
+    found = [measured_arm(s, s.main, {"rho": rho}) for rho in LENGTHS]
     return _write(s, NAME, found, where)
 
 
@@ -133,7 +148,7 @@ def record_sam_groups(s: Settings, **where) -> str:
         for group, rho in product(GROUPS, GROUP_LENGTHS):
             if rho or problem == s.main or group == GROUPS[0]:
                 arm = {"rho": rho, "group": group}
-                found.append(_measured(s, problem, arm, network=problem.network))
+                found.append(measured_arm(s, problem, arm, network=problem.network))
     return _write(s, GROUPS_NAME, found, where)
 
 
@@ -141,19 +156,29 @@ def _recipe(s: Settings) -> Recipe:
     return s.LB.but(stop_loss=None, epochs=LENGTH_EPOCHS)
 
 
-def _measured(s: Settings, problem: Problem, arm: dict, **about) -> pd.DataFrame:
-    """Train every seed of one arm, and read it at the matched loss and at its end."""
-    data, seeds, recipe = problem.load(), tuple(range(s.seeds)), _recipe(s)
+def measured_arm(s: Settings, problem: Problem, arm: dict, **about) -> pd.DataFrame:
+    """Train every seed of one arm over rho, and read it at the matched loss and at its end."""
+    run = train_elsewhere(problem, _recipe(s), tuple(range(s.seeds)), **arm)
+    return read_twice(s, problem, _recipe(s), run, **about, **arm)
+
+
+def read_twice(
+    s: Settings, problem: Problem, recipe: Recipe, run: dict[str, Any], **about
+) -> pd.DataFrame:
+    """What `train_elsewhere` or `train_changed` returned, at the matched loss and at the end; one row a seed and place.
+
+    The columns are ``about`` and those of `both_ways`, without rho.
+    """
+    data = problem.load()
     on_test = Objective(problem.network, data.x_test, data.y_test)
-    made = LENGTH_EPOCHS * len(chunks(len(data.y_train), recipe.batch_size))
-    run, tables = train_elsewhere(problem, recipe, seeds, **arm), []
+    made = (recipe.epochs or 0) * len(chunks(len(data.y_train), recipe.batch_size))
+    tables = []
     for read, updates in (("matched", run["updates"]), ("last", [made] * s.seeds)):
         found = sharpness_of(problem, run[read], epsilons=(1e-3,), starts=1)
         rows = {
             **about,
-            **arm,
             "read": read,
-            "seed": seeds,
+            "seed": range(s.seeds),
             "test_accuracy": on_test.accuracy(run[read]).tolist(),
             "sharpness": found.sharpness,
             "train_loss": found.loss,
