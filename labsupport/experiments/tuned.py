@@ -2,8 +2,8 @@
 
 One recipe says little about batch sizes in general: a rate that suits SB need not suit LB. Here each batch size gets
 the rate that is best for it, found on samples held out of the training set, and the test set is looked at once, after
-the choice. Measured once and committed, for large batches at their own stop and after as many epochs (twenty minutes
-of an idle core); as many updates take longer, and have not been run. Two claims on SGD with momentum were fixed before
+the choice. Measured once and committed: for large batches at their own stop and after as many epochs (twenty minutes
+of an idle core), and, as chapter 8 shows, after as many updates. Two claims on SGD with momentum were fixed before
 it was measured, both for LB at its own stop and each batch at its own rate: LB tests better (8.23), and LB ends in the
 sharper minimizers (8.24). Neither held.
 """
@@ -111,6 +111,23 @@ def _ratio(large: pd.Series, small: pd.Series, name: str) -> dict[str, float]:
     if not ((large > 0) & (small > 0)).all():
         return dict.fromkeys(names, math.nan)
     return dict(zip(names, np.exp(interval(np.log(large / small)))))
+
+
+def at_as_many_updates(s: Settings, optimizer: str) -> pd.DataFrame:
+    """Large batches after as many updates as small ones, at the rate that is best there; takes half an hour.
+
+    Returns
+    -------
+    DataFrame
+        kind: "sweep", with the columns of `tuned_rates`, or "end", with those of `tuned`.
+    """
+    rates = pd.concat(swept(s, optimizer, (UPDATES,)), ignore_index=True)
+    ((rate, _),) = chosen_rates(rates).values()
+    recipe = arm(s, optimizer, "LB", UPDATES, rate)
+    run = sweep.run(s.main, {"run": recipe}, s.seeds, records=8)["run"]
+    about = {"optimizer": optimizer, "protocol": "tuned", "ends": UPDATES}
+    found = {"sweep": rates, "end": _rows(s, run, run.final.reset_index(), run.x, about)}
+    return pd.concat(found, names=["kind"]).reset_index("kind").reset_index(drop=True)
 
 
 # -- the ends --------------------------------------------------------------------------------------------------------
