@@ -5,7 +5,6 @@ from labsupport.experiments.batch_sizes import (
     control_provenance,
     generalization_gap,
     negative_control,
-    record_negative_control,
     sweep_recipe,
     sweep_runs,
 )
@@ -78,7 +77,6 @@ __all__ = [
     "record_changed_adam",
     "record_late_handover",
     "record_long_history",
-    "record_negative_control",
     "record_real_images",
     "record_tuned",
     "reproduced",

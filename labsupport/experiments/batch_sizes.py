@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -101,34 +99,3 @@ def _measure_control(s: Settings) -> pd.DataFrame:
 def control_provenance() -> dict:
     """Where the committed counterexample comes from: commit, machine, versions, recipes, seeds, date."""
     return provenance.read("negative-control")[1]
-
-
-def record_negative_control(s: Settings, folder: Path = provenance.FOLDER) -> Path:
-    """Measure the counterexample here and write it with its provenance, for the commit; for maintainers.
-
-        from labsupport import experiments, settings
-        experiments.record_negative_control(settings.current())
-
-    Raises DataUnavailable without MNIST.
-    """
-    edition = s.control.load().edition
-    rows = _measure_control(s)
-    return provenance.write(
-        "negative-control",
-        rows,
-        provenance.here(
-            data=edition,
-            train_size=s.control.train_size,
-            network=s.control.network,
-            SB=_brief(s.control_SB),
-            LB=_brief(s.control_LB),
-            seeds=list(range(s.control_seeds)),
-        ),
-        folder,
-    )
-
-
-def _brief(recipe: Recipe) -> dict:
-    """The fields of a recipe that say how it trains, without the remedies it does not use."""
-    wanted = ("batch_size", "epochs", "stop_loss", "optimizer", "learning_rate")
-    return {name: getattr(recipe, name) for name in wanted if getattr(recipe, name) is not None}
