@@ -33,6 +33,17 @@ def test_a_training_whose_adam_is_left_unchanged_is_the_long_run_to_the_last_bit
     assert (starts.nunique(axis=1) == 1).all()  # all arms leave from one point
 
 
+def test_another_recipe_leaves_at_the_epoch_asked_for():
+    arms = {"unchanged": (1.0, 1e-8), "rate / 10": (0.1, 1e-8)}
+    seen = {
+        arm: (loop.epoch, loop.x.clone())
+        for arm, loop in during_training.epochs_with(s, arms, recipe=s.SB, at=1)
+    }
+    assert [epoch for epoch, _ in seen.values()] == [1, s.SB.epochs, s.SB.epochs]
+    SB = experiments.minima(s)["SB"]
+    assert torch.equal(seen["unchanged"][1], SB.x) and not torch.equal(seen["rate / 10"][1], SB.x)
+
+
 def test_committed_measurements_are_those_of_the_recipes_of_today():
     laptop = settings.TABLE["laptop"]
     rows, about = provenance.read("changed-adam")

@@ -8,6 +8,7 @@ import torch
 from labsupport import experiments, settings, training
 from labsupport.experiments import interventions
 from labsupport.objective import Objective
+from tests import chapters
 
 pytestmark = pytest.mark.usefixtures("smoke")
 s = settings.TABLE["smoke"]
@@ -85,3 +86,29 @@ def test_the_record_of_the_groups_has_controls_where_a_group_changes_the_norm(
     assert {(group, rho) for network, group, rho in arms if network == "F0-plain"} == {
         (400, 0.0), (400, 0.05), (200, 0.05)
     }  # fmt: skip
+
+
+def test_a_penalty_adds_its_strength_times_the_rise_to_the_corner_of_the_box():
+    """Chapter 9's penalty, by central differences in float64, the step to the corner held where it is."""
+    penalized = chapters.names("09", "penalized")["penalized"]
+    problem = dataclasses.replace(s.main, network="F0-plain", train_size=100)
+    f, x = problem.objective().double(), training.start("F0-plain", (0,)).double()
+    batch = lambda points, *_: f.value_and_gradient(points)
+    _, found = penalized(batch, 3.0)(x, None, None)
+    step = 1e-3 * (x.abs() + 1) * f.gradient(x).sign()
+    penalty = lambda points: f(points) + 3 * (f(points + step) - f(points))
+    v = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    v = v / v.norm()
+    slope = (penalty(x + 1e-5 * v) - penalty(x - 1e-5 * v)) / 2e-5
+    assert torch.allclose((found * v).sum(1), slope, rtol=1e-4, atol=1e-6)
+    _, none = penalized(batch, 0.0)(x, None, None)
+    assert torch.equal(none, f.gradient(x))
+
+
+def test_a_gradient_that_is_left_alone_is_plain_training():
+    recipe = s.LB.but(stop_loss=None, epochs=2)
+    run = interventions.train_changed(s.main, recipe, (0, 1), lambda gradient: gradient)
+    plain = interventions.train_elsewhere(s.main, recipe, (0, 1), 0.0)
+    assert torch.equal(run["last"], plain["last"])
+    rows = interventions.read_twice(s, s.main, recipe, run, strength=0.0)
+    assert list(rows.columns)[:3] == ["strength", "read", "seed"] and len(rows) == 2 * s.seeds
