@@ -22,7 +22,7 @@ from PIL import Image, ImageChops
 
 CSS_DPI = 100
 RATIO = 2
-PALETTES = (32, 64, 128, 256)
+PALETTES = (24, 32, 48, 64, 96, 128, 256)
 #: The levels of 255 by which a palette may miss a color in one pixel of a hundred, or a heat map shows steps.
 MISS = 5
 
@@ -87,7 +87,7 @@ def _painted(figure: Figure) -> Image.Image:
 
 def _pack(image: Image.Image) -> bytes:
     packed = io.BytesIO()
-    _reduced(image).convert("RGB").save(packed, "WEBP", lossless=True, method=4)
+    _reduced(image).convert("RGB").save(packed, "WEBP", lossless=True, quality=100, method=4)
     return packed.getvalue()
 
 

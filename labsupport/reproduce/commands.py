@@ -12,7 +12,10 @@ from labsupport.arguments import whole_number
 
 def reproduce(
     study: Annotated[
-        str, typer.Argument(help="table2, table3, table4, figure2 to figure7, appendix-e, or all")
+        str,
+        typer.Argument(
+            help="table2, table3, table4, figure2 to figure7, appendix-e, own-rate, or all"
+        ),
     ] = "all",
     networks: Annotated[
         str, typer.Option(help="of F1,F2,C1,C2,C3,C4; other data as F1/fashion_mnist")

@@ -1,7 +1,8 @@
-"""Which pieces of work each table and figure of the paper takes."""
+"""Which pieces of work each table and figure of the paper takes, and one study that it leaves out: `own_rate`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,12 +26,13 @@ PARTS = {
     "smoke": (1 / 8, 1 / 2),
 }
 PARTS["small"] = PARTS["reduced"]
-#: Networks that the paper's figures show.
+#: Networks that the paper's figures show, and those whose gap is asked for its learning rate.
 SHOWN = {
     "figure2": ("F2", "C1"),
     "figure4": ("F2", "C1"),
     "figure5": ("F2", "C1"),
     "figure6": ("F2", "C1"),
+    "own-rate": ("F2", "C1"),
 }
 #: Up to this many parameters the paper's own estimator, SciPy in float64, is run beside ours.
 WITH_SCIPY = ("F1", "F2")
@@ -165,6 +167,23 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
     return units
 
 
+def own_rate(wish: str, scale: str, seeds: int) -> list[Unit]:
+    """Large batches at a learning rate of their own, which the paper does not try, and their sharpness.
+
+    The rate is small batches' times the square root of the ratio of batch sizes: the rule for Adam of Malladi et al.,
+    2022. Nothing is chosen by looking.
+    """
+    sizes = protocol.sizes(wish, scale)
+    rate = protocol.recipe(wish, "SB", scale).lr * math.sqrt(sizes["LB"] / sizes["SB"])
+    recipe = protocol.recipe(wish, "LB", scale, lr=rate)
+    problem, records = protocol.problem(wish, scale), protocol.records(wish, scale)
+    runs = [
+        Training(problem, "LB", recipe, seed, "square-root rate", records=records)
+        for seed in range(seeds)
+    ]
+    return [*runs, *(Sharpness(run, epsilon=epsilon) for run in runs for epsilon in EPSILONS)]
+
+
 STUDIES: dict[str, Callable[[str, str, int], list[Unit]]] = {
     "table2": table2,
     "table3": table3,
@@ -176,6 +195,7 @@ STUDIES: dict[str, Callable[[str, str, int], list[Unit]]] = {
     "figure6": figure6,
     "figure7": figure7,
     "appendix-e": appendix_e,
+    "own-rate": own_rate,
 }
 
 
