@@ -174,8 +174,8 @@ def own_rate(wish: str, scale: str, seeds: int) -> list[Unit]:
     2022. Nothing is chosen by looking.
     """
     sizes = protocol.sizes(wish, scale)
-    rate = protocol.recipe(wish, "SB", scale).lr * math.sqrt(sizes["LB"] / sizes["SB"])
-    recipe = protocol.recipe(wish, "LB", scale, lr=rate)
+    rate = protocol.recipe(wish, "SB", scale).learning_rate * math.sqrt(sizes["LB"] / sizes["SB"])
+    recipe = protocol.recipe(wish, "LB", scale, learning_rate=rate)
     problem, records = protocol.problem(wish, scale), protocol.records(wish, scale)
     runs = [
         Training(problem, "LB", recipe, seed, "square-root rate", records=records)
