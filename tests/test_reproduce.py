@@ -327,14 +327,26 @@ print(told, most() - before)
 # -- beside the paper -----------------------------------------------------------------------------------------------
 
 
-def made_up(folder, gap=0.3, ratio=50.0, seeds=5):
-    """A ledger with rows of F1 on MNIST as if trained: a known gap and a known ratio."""
+def made_up(folder, gap=0.3, ratio=50.0, seeds=5, own=0):
+    """A ledger with rows of F1 on MNIST as if trained: a known gap and a known ratio. ``own`` seeds of large batches
+    at their own rate lose half of the gap and are half as sharp."""
     ledger = Ledger(folder)
     problem = Problem("F1", "mnist")
     rng = np.random.default_rng(0)
     for seed in range(seeds):
-        for batch, accuracy, phi in (("SB", 98.0, 2.0), ("LB", 98.0 - gap, 2.0 * ratio)):
-            unit = Training(problem, batch, Recipe(256 if batch == "SB" else 6000, epochs=1), seed)
+        arms = [
+            ("SB", "as in the paper", Recipe(256, epochs=1), 98.0, 2.0),
+            ("LB", "as in the paper", Recipe(6000, epochs=1), 98.0 - gap, 2.0 * ratio),
+            (
+                "LB",
+                "square-root rate",
+                Recipe(6000, epochs=1, learning_rate=0.1),
+                98.0 - gap / 2,
+                ratio,
+            ),
+        ]
+        for batch, name, recipe, accuracy, phi in arms if seed < own else arms[:2]:
+            unit = Training(problem, batch, recipe, seed, name)
             row = {
                 **unit.columns,
                 "test_accuracy": accuracy + 0.01 * rng.normal(),
@@ -383,6 +395,41 @@ def test_a_comparison_finds_the_gap_and_the_ratio_that_are_there(tmp_path):
 def test_fewer_than_five_seeds_are_exploratory(tmp_path):
     made_up(tmp_path, seeds=3)
     assert set(compare.tables(tmp_path)["gaps"].standing) == {"exploratory"}
+
+
+def test_large_batches_at_a_rate_of_their_own_stand_beside_both(tmp_path):
+    made_up(tmp_path / "all", own=5)
+    found = compare.tables(tmp_path / "all")
+    [row] = found["own_rates"].to_dict("records")
+    assert row["seeds"] == 5 and row["standing"] == "claim"
+    assert (
+        row["gained_low"] < 0.15 < row["gained_high"] and row["left_low"] < 0.15 < row["left_high"]
+    )
+    assert row["gained"] + row["left"] == pytest.approx(row["SB"] - row["LB"])
+    assert row["ratio"] == pytest.approx(2)
+    assert (
+        "| F1, all | mnist | 5 |" in compare.markdown(found).split("learning rate of their own")[1]
+    )
+    plain = compare.tables(made_up(tmp_path / "none").folder)
+    for name in ("gaps", "ratios"):  # another recipe's rows are in neither table of the paper
+        assert found[name].run.tolist() == plain[name].run.tolist()
+        assert found[name].seeds.tolist() == [5]
+    assert plain["own_rates"].empty and "*Not run.*" in compare.markdown(plain)
+
+
+def test_of_fewer_seeds_at_their_own_rate_only_those_are_compared(tmp_path):
+    made_up(tmp_path, own=2)
+    [row] = compare.tables(tmp_path)["own_rates"].to_dict("records")
+    assert row["seeds"] == 2 and row["standing"] == "exploratory" and np.isnan(row["gained_low"])
+
+
+def test_the_rate_of_their_own_follows_the_square_root_rule(monkeypatch):
+    monkeypatch.setattr(protocol, "sizes", lambda wish, scale: {"SB": 64, "LB": 1024})
+    runs = [unit for unit in studies.own_rate("C1", "reduced", 2) if isinstance(unit, Training)]
+    assert [run.recipe.learning_rate for run in runs] == [4e-3] * 2
+    assert {run.recipe.batch_size for run in runs} == {1024}
+    asked = [unit for unit in studies.own_rate("C1", "reduced", 2) if isinstance(unit, Sharpness)]
+    assert {unit.epsilon for unit in asked} == {1e-3, 5e-4} and len(asked) == 4
 
 
 def test_rows_of_two_editions_are_not_put_in_one_table(tmp_path):
@@ -492,7 +539,7 @@ def test_committed_trainings_are_those_of_todays_protocol(wish, scale):
 
 
 @rows_are_there
-@pytest.mark.parametrize("name", ["gaps", "ratios"])
+@pytest.mark.parametrize("name", ["gaps", "ratios", "own_rates"])
 def test_every_committed_summary_follows_from_its_rows(name):
     found = committed.comparison()[name]
     kept = pd.read_csv(committed.FOLDER / f"{name}.csv")

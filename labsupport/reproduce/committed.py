@@ -11,31 +11,40 @@ from pathlib import Path
 import pandas as pd
 
 from labsupport import files, provenance
+from labsupport.errors import choose
 from labsupport.reproduce import compare, protocol
 from labsupport.reproduce.ledger import Ledger
+from labsupport.reproduce.units import OWN_RATE, PLAIN
 
 FOLDER = provenance.FOLDER / "reproduction"
 #: What must be known of every row.
 KNOWN = ("date", "commit", "code", "machine", "device", "torch", "python", "labsupport", "edition")
 
 
-def tables() -> dict[str, pd.DataFrame]:
+def tables(recipe: str = PLAIN) -> dict[str, pd.DataFrame]:
     """{training, sharpness, line, history: one tidy table}, as `Ledger.tables`, with the column ``run``
     (`protocol.label`); empty tables where nothing was run.
+
+    Of trainings by one recipe: as in the paper, unless another is named (`units.OWN_RATE`).
     """
+    choose("recipe", recipe, (PLAIN, OWN_RATE))
     found = Ledger(FOLDER, writable=False).tables()
+    its = {
+        name: table[table.recipe == recipe] if len(table) else table
+        for name, table in found.items()
+    }
     return {
         name: table.assign(
             run=[protocol.label(r.network, r.dataset, r.train_size) for r in table.itertuples()]
         )
-        for name, table in found.items()
+        for name, table in its.items()
     }
 
 
 def comparison(folder: Path = FOLDER) -> dict[str, pd.DataFrame]:
-    """{gaps, ratios} of the committed rows beside the paper's, as `compare.tables`; empty where nothing was run."""
+    """The committed rows beside the paper's, as `compare.tables`; empty tables where nothing was run."""
     if not (folder / "rows").is_dir():
-        return {"gaps": pd.DataFrame(), "ratios": pd.DataFrame()}
+        return {name: pd.DataFrame() for name in ("gaps", "ratios", "own_rates")}
     return compare.tables(folder)
 
 
@@ -95,8 +104,9 @@ def _run(body: dict) -> tuple[str, str, int | None]:
 
 
 def summarize(folder: Path = FOLDER) -> None:
-    """Write ``gaps.csv``, ``ratios.csv`` and ``compare.md`` from the rows."""
+    """Write a CSV of each table and ``compare.md`` from the rows."""
     found = compare.tables(folder)
     for name, table in found.items():
-        files.write(folder / f"{name}.csv", table.to_csv(index=False))
+        if len(table):
+            files.write(folder / f"{name}.csv", table.to_csv(index=False))
     files.write(folder / "compare.md", compare.markdown(found))

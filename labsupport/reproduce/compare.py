@@ -10,6 +10,7 @@ import pandas as pd
 from labsupport import files, intervals, paper
 from labsupport.reproduce import protocol
 from labsupport.reproduce.ledger import Ledger
+from labsupport.reproduce.units import OWN_RATE, PLAIN
 
 #: With fewer seeds a row is exploratory and bears no claim.
 SEEDS = 5
@@ -35,7 +36,7 @@ def gaps(training: pd.DataFrame) -> pd.DataFrame:
     Columns: run (`protocol.label`), network, dataset, train_size, seeds, SB, LB (mean test accuracy),
     gap, low, high (NaN below `SEEDS` seeds), paper (Table 2's gap, NaN for other data), standing ("exploratory" there).
     """
-    plain = training[training.recipe == "as in the paper"].drop_duplicates(
+    plain = training[training.recipe == PLAIN].drop_duplicates(
         ["network", "dataset", "train_size", "batch", "seed"]
     )
     published = (
@@ -80,7 +81,7 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
     LB (median phi, percent), ratio, low, high (geometric), paper (the published ratio of means, NaN
     for other data), standing.
     """
-    plain = sharpness[(sharpness.recipe == "as in the paper") & (sharpness.point == "end")]
+    plain = sharpness[(sharpness.recipe == PLAIN) & (sharpness.point == "end")]
     keys = ["network", "dataset", "train_size", "epsilon", "subspace_dim", "estimator", "starts"]
     published = {"full": paper.table3(), "subspace": paper.table4()}
     own = paper.table1().set_index("network").dataset
@@ -113,8 +114,66 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def own_rates(training: pd.DataFrame, sharpness: pd.DataFrame) -> pd.DataFrame:
+    """Large batches at the square-root rule's learning rate (`studies.own_rate`), beside both as in the paper.
+
+    Columns: run, network, dataset, train_size, seeds (those trained in all three ways), SB, LB, own (mean test
+    accuracy, percent); gained (own minus LB) and left (SB minus own), points, paired by seed; ratio, how many times as
+    sharp LB is as own (full space, epsilon 1e-3, our estimator; NaN where not measured); each with its low and high,
+    NaN below `SEEDS` seeds; standing.
+    """
+    keys = ["network", "dataset", "train_size"]
+    training = training.drop_duplicates([*keys, "batch", "recipe", "seed"])
+    full = pd.DataFrame()
+    if len(sharpness):
+        full = sharpness[
+            sharpness.subspace_dim.isna()
+            & (sharpness.epsilon == 1e-3)
+            & (sharpness.estimator == "strong")
+            & (sharpness.point == "end")
+        ]
+    rows = []
+    for key, part in training.groupby(keys, dropna=False):
+        wide = _three_ways(part, "test_accuracy")
+        if wide.empty:
+            continue
+        gained, left = interval(wide.own - wide.LB), interval(wide.SB - wide.own)
+        times = (np.nan,) * 3
+        if len(full):
+            network, dataset, size = key
+            its = full[(full.network == network) & (full.dataset == dataset)]
+            its = its[its.train_size.isna() if pd.isna(size) else its.train_size == size]
+            phi = _three_ways(its, "sharpness")
+            if len(phi):
+                times = tuple(np.exp(interval(np.log(phi.LB / phi.own))))
+        rows.append(
+            {
+                "run": protocol.label(*key),
+                **dict(zip(keys, key)),
+                "seeds": len(wide),
+                **{name: wide[name].mean() for name in ("SB", "LB", "own")},
+                **dict(zip(("gained", "gained_low", "gained_high"), gained)),
+                **dict(zip(("left", "left_low", "left_high"), left)),
+                **dict(zip(("ratio", "low", "high"), times)),
+                "standing": "claim" if len(wide) >= SEEDS else "exploratory",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _three_ways(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """``column`` by seed, for the seeds with all three: SB and LB as in the paper, own is LB at its own rate."""
+    ways = {"SB": ("SB", PLAIN), "LB": ("LB", PLAIN), "own": ("LB", OWN_RATE)}
+    return pd.DataFrame(
+        {
+            name: rows[(rows.batch == batch) & (rows.recipe == recipe)].set_index("seed")[column]
+            for name, (batch, recipe) in ways.items()
+        }
+    ).dropna()
+
+
 def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
-    """{"gaps": `gaps`, "ratios": `ratios`} of a results folder.
+    """{"gaps": `gaps`, "ratios": `ratios`, "own_rates": `own_rates`} of a results folder.
 
     Raises ValueError where it holds rows of several codes or editions for one network on as many
     samples of one data set, which do not belong in one table.
@@ -135,11 +194,12 @@ def tables(folder: Path | str) -> dict[str, pd.DataFrame]:
                 )
     found_gaps = gaps(found["training"])
     found_ratios = ratios(found["sharpness"]) if len(found["sharpness"]) else pd.DataFrame()
-    return {"gaps": found_gaps, "ratios": found_ratios}
+    found_own = own_rates(found["training"], found["sharpness"])
+    return {"gaps": found_gaps, "ratios": found_ratios, "own_rates": found_own}
 
 
 def markdown(found: dict[str, pd.DataFrame]) -> str:
-    """Both tables as Markdown."""
+    """All tables as Markdown."""
     parts = [
         "## The generalization gap (Table 2)",
         "",
@@ -181,6 +241,24 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
             },
         )
     ]
+    points = dict.fromkeys(("gained", "gained_low", "gained_high", "left", "left_low"), "{:+.2f}")
+    parts += [
+        "",
+        "## Large batches at a learning rate of their own (not in the paper)",
+        "",
+        "own: LB at small batches' rate times the square root of the ratio of batch sizes. SB, LB, own: test accuracy "
+        "in percent; gained: own minus LB, left: SB minus own, in points; ratio: how many times as sharp LB is as own.",
+        "",
+        _lines(
+            found["own_rates"],
+            {
+                **dict.fromkeys(("SB", "LB", "own"), "{:.2f}"),
+                **points,
+                "left_high": "{:+.2f}",
+                **dict.fromkeys(("ratio", "low", "high"), "{:.1f}"),
+            },
+        ),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -205,13 +283,14 @@ def _lines(table: pd.DataFrame, shown: dict[str, str]) -> str:
 
 
 def write(folder: Path | str, out: Path | str | None = None) -> Path:
-    """Write ``compare.md``, ``gaps.csv``, ``ratios.csv`` and a figure into ``out``, by default the
+    """Write ``compare.md``, a CSV of each table and a figure into ``out``, by default the
     results' own folder.
     """
     found, out = tables(folder), Path(out or folder)
     files.write(out / "compare.md", markdown(found))
     for name, table in found.items():
-        files.write(out / f"{name}.csv", table.to_csv(index=False))
+        if len(table):
+            files.write(out / f"{name}.csv", table.to_csv(index=False))
     figure(found, out / "compare.svg")
     return out / "compare.md"
 

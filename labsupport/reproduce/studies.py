@@ -8,7 +8,7 @@ from typing import Any
 
 from labsupport.errors import choose
 from labsupport.reproduce import protocol
-from labsupport.reproduce.units import Line, Sharpness, Training, Unit
+from labsupport.reproduce.units import OWN_RATE, Line, Sharpness, Training, Unit
 
 EPSILONS = (1e-3, 5e-4)
 SUBSPACE_DIM = 100
@@ -178,8 +178,7 @@ def own_rate(wish: str, scale: str, seeds: int) -> list[Unit]:
     recipe = protocol.recipe(wish, "LB", scale, learning_rate=rate)
     problem, records = protocol.problem(wish, scale), protocol.records(wish, scale)
     runs = [
-        Training(problem, "LB", recipe, seed, "square-root rate", records=records)
-        for seed in range(seeds)
+        Training(problem, "LB", recipe, seed, OWN_RATE, records=records) for seed in range(seeds)
     ]
     return [*runs, *(Sharpness(run, epsilon=epsilon) for run in runs for epsilon in EPSILONS)]
 

@@ -25,6 +25,10 @@ from labsupport.sharpness import sharpness
 Points = Mapping[str, Mapping[str, np.ndarray]]
 
 
+#: The recipes' names in every table: the paper's, and large batches at a learning rate of their own.
+PLAIN, OWN_RATE = "as in the paper", "square-root rate"
+
+
 @dataclass(frozen=True)
 class Result:
     """What a unit found: ``rows`` for a table, ``points`` (n,) that other units need, ``history`` along a training."""
@@ -50,7 +54,7 @@ class Training:
     batch: str
     recipe: Recipe
     seed: int
-    name: str = "as in the paper"
+    name: str = PLAIN
     keep: tuple[int, ...] = ()
     start: tuple[Training, str] | None = None
     records: int = 40
