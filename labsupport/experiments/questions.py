@@ -148,6 +148,8 @@ QUESTIONS = (
             "Andriushchenko 2023: adaptive sharpness does not correlate well with generalization",
             "Kaur 2022: the largest eigenvalue can be changed without affecting generalization",
             "Wen 2023: there are flattest models that do not generalize",
+            "Jastrzebski 2019: a lower rate along the sharpest directions can lead to sharper solutions "
+            "that generalize better",
         ),
         ("8.7", "8.19"),
     ),

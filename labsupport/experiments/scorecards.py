@@ -144,17 +144,23 @@ def published() -> tuple[str, ...]:
         .pivot(index="network", columns="batch", values="mean")
     )
     gap, ratio = tests.SB - tests.LB, sharp.LB / sharp.SB
-    rescued = paper.appendix_e().query("quantity == 'test_accuracy' and batch == 'LB'")
-    won = [
-        row.mean_ - tests.LB[row.network]
-        for row in rescued.rename(columns={"mean": "mean_"}).itertuples()
-    ]
+    e = paper.appendix_e()
+    rescued = e.query("quantity == 'test_accuracy'").pivot(
+        index=["remedy", "network"], columns="batch", values="mean"
+    )
+    networks = rescued.index.get_level_values("network")
+    won = rescued.LB - tests.LB[networks].to_numpy()
+    # on augmented samples SB's accuracy is appendix E's own
+    rival = rescued.SB.fillna(pd.Series(tests.SB[networks].to_numpy(), rescued.index))
+    past = rival < rescued.LB
+    still = e.query("epsilon == 1e-3").set_index(["remedy", "network"])["mean"]
     return (
         f"SB tests {gap.min():.1f} to {gap.max():.1f} points better, on {len(gap)} networks (Table 2)",
         f"LB is {ratio.min():.0f} to {ratio.max():.0f} times as sharp, at epsilon 1e-3 (Table 3)",
         "the paper has no measure that rescaling leaves alone",
-        f"LB wins {min(won):.1f} to {max(won):.1f} points in {len(won)} rescues (appendix E)",
-        f"{int((gap > 0).sum())} of {len(gap)} networks have both, and no intervention on sharpness",
+        f"LB wins {won.min():.1f} to {won.max():.1f} points in {len(won)} rescues (appendix E)",
+        f"{(gap > 0).sum()} of {len(gap)} networks have both; but in {past.sum()} of {len(past)} rescues LB passes SB "
+        f"and stays sharp, above {still[past[past].index].min() // 100 * 100:.0f} percent (appendix E)",
     )
 
 

@@ -114,6 +114,14 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: The columns of `own_rates`.
+OWN_RATES = (
+    *("run", "network", "dataset", "train_size", "seeds", "SB", "LB", "own"),
+    *("gained", "gained_low", "gained_high", "left", "left_low", "left_high"),
+    *("ratio", "low", "high", "standing"),
+)
+
+
 def own_rates(training: pd.DataFrame, sharpness: pd.DataFrame) -> pd.DataFrame:
     """Large batches at the square-root rule's learning rate (`studies.own_rate`), beside both as in the paper.
 
@@ -158,7 +166,7 @@ def own_rates(training: pd.DataFrame, sharpness: pd.DataFrame) -> pd.DataFrame:
                 "standing": "claim" if len(wide) >= SEEDS else "exploratory",
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=OWN_RATES)
 
 
 def _three_ways(rows: pd.DataFrame, column: str) -> pd.DataFrame:
