@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,15 @@ def test_isolation_keeps_what_is_not_about_outputs(tmp_path):
     assert "MPLBACKEND" not in environ and "JUPYTER_PATH" not in environ
     isolation.isolate(tmp_path, ROOT, environ)
     assert environ["PYTHONPATH"] == os.pathsep.join([str(ROOT), "/mine"]), "twice is as once"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="not an x86 processor")
+def test_isolated_kernels_take_the_instructions_that_every_x86_processor_has(tmp_path):
+    environ = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
+    isolation.isolate(tmp_path, ROOT, environ)
+    asked = [sys.executable, "-c", "import torch; print(torch.backends.cpu.get_cpu_capability())"]
+    ran = subprocess.run(asked, env=environ, capture_output=True, text=True)
+    assert ran.stdout == "AVX2\n", ran.stderr
 
 
 # The whole of `make book`, small: one page, one chapter
