@@ -1,9 +1,9 @@
 """Kernels without the reader's own settings, so that a chapter prints the same on every machine.
 
 A matplotlibrc, IPython's startup files, a kernel called "python3" that is another Python, warnings switched on: all of
-these change outputs, and none is the chapter's. Programs started after `isolate` find folders of ours instead. Nor is
-the processor's: with AVX-512 torch sums in another order than with AVX2, and after 10,000 updates one seed's test accuracy
-has moved by half a point. So x86 processors run chapters with AVX2.
+these change outputs, and none is the chapter's. Programs started after `isolate` find folders of ours instead.
+A processor changes them, too: with AVX-512 torch sums in another order than with AVX2, and after 10,000 updates one
+seed's test accuracy has moved by half a point. So every x86 processor runs chapters with AVX2.
 """
 
 from __future__ import annotations
