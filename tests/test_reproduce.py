@@ -417,6 +417,14 @@ def test_large_batches_at_a_rate_of_their_own_stand_beside_both(tmp_path):
     assert plain["own_rates"].empty and "*Not run.*" in compare.markdown(plain)
 
 
+def test_committed_tables_hold_one_recipe_and_another_name_is_refused():
+    for recipe in ("as in the paper", "square-root rate"):
+        found = committed.tables(recipe)
+        assert set(found["training"].recipe) == set(found["sharpness"].recipe) == {recipe}
+    with pytest.raises(UnknownName, match="square-root rate"):
+        committed.tables("square root")
+
+
 def test_of_fewer_seeds_at_their_own_rate_only_those_are_compared(tmp_path):
     made_up(tmp_path, own=2)
     [row] = compare.tables(tmp_path)["own_rates"].to_dict("records")
