@@ -227,6 +227,16 @@ def test_bad_input_is_told_what_is_possible(given, said):
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize("where", ["left", "center", "right"])
+def test_an_alt_that_repeats_the_title_is_refused_wherever_the_title_stands(where):
+    with (
+        plt.rc_context({"axes.titlelocation": where}),
+        pytest.raises(ValueError, match="alt repeats the title"),
+    ):
+        explore.figure(line, **(TEXT | {"height": [1, 2], "alt": "Higher is higher"}))
+    plt.close("all")
+
+
 def test_a_drawing_that_returns_nothing_is_told_to_return_its_axes():
     with pytest.raises(TypeError, match=r"forgetful\(height=1\) returned None.*return ax"):
 

@@ -53,7 +53,7 @@ QUESTIONS = (
         (1, 2, 7),
         ("Masters and Luschi 2018: best results consistently with batches of 2 to 32",),
         ("Shallue 2019: in 168,160 models no evidence that larger batches degrade performance",),
-        ("10.25",),
+        ("10.25", "10.27"),
     ),
     Question(
         "Are large batches' minima sharper, by the paper's measure?",

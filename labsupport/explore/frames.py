@@ -72,7 +72,10 @@ def render(figure: Figure) -> Frame:
     image = _painted(figure)
     plt.close(figure)
     width, height = (round(side / RATIO) for side in image.size)
-    return Frame(_pack(image), width, height, tuple(axes.get_title() for axes in figure.axes))
+    titles = [
+        axes.get_title(where) for axes in figure.axes for where in ("left", "center", "right")
+    ]
+    return Frame(_pack(image), width, height, tuple(filter(None, titles)))
 
 
 def _painted(figure: Figure) -> Image.Image:
