@@ -170,8 +170,8 @@ def appendix_e(wish: str, scale: str, seeds: int) -> list[Unit]:
 def own_rate(wish: str, scale: str, seeds: int) -> list[Unit]:
     """Large batches at a learning rate of their own, which the paper does not try, and their sharpness.
 
-    The rate is small batches' times the square root of the ratio of batch sizes, as the rule for Adam of Malladi et al.,
-    2022, has it; that rule changes Adam's memory, too, which is left alone here. Nothing is chosen by looking.
+    The rate is small batches' times the square root of the ratio of batch sizes, as in the rule for Adam of Malladi et
+    al., 2022; that rule changes Adam's memory, too, which is left alone here. Nothing is chosen by looking.
     """
     sizes = protocol.sizes(wish, scale)
     rate = protocol.recipe(wish, "SB", scale).learning_rate * math.sqrt(sizes["LB"] / sizes["SB"])
