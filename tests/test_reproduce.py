@@ -319,9 +319,8 @@ sharpness.sharpness(problem.objective(device="cpu"), x, iterations=1)
 print(told, most() - before)
 """
     took = []
-    for _ in range(
-        3
-    ):  # the library of convolutions holds twice as much for a moment in some processes, not in most
+    # the library of convolutions holds twice as much for a moment in some processes, not in most
+    for _ in range(3):
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
         told, its = map(float, ran.stdout.split())

@@ -31,8 +31,8 @@ DROPPED = (
     "PYTHONWARNINGS",
 )
 PYTHONPATH = "PYTHONPATH"
-#: The variable by which torch is told its instructions, and those that every x86 processor of today has.
-INSTRUCTIONS = ("ATEN_CPU_CAPABILITY", "avx2")
+#: How torch is told to take the instructions that every x86 processor of today has.
+INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2"}
 
 
 def isolate(folder: Path, root: Path, environ: MutableMapping[str, str] = os.environ) -> None:
@@ -55,8 +55,7 @@ def isolate(folder: Path, root: Path, environ: MutableMapping[str, str] = os.env
     )
     _name_kernel(places["JUPYTER_DATA_DIR"])
     if platform.machine() in ("x86_64", "AMD64"):
-        name, value = INSTRUCTIONS
-        environ[name] = value
+        environ.update(INSTRUCTIONS)
     before = [
         path
         for path in environ.get(PYTHONPATH, "").split(os.pathsep)

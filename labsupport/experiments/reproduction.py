@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from labsupport.problem import Problem
-from labsupport.reproduce import committed, protocol, studies
+from labsupport.reproduce import committed, compare, protocol, studies
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Training
 from labsupport.sharpness import sharpness
@@ -26,8 +26,7 @@ def reproduced(folder: Path = committed.FOLDER) -> dict[str, pd.DataFrame]:
     }
     ratios = found["ratios"]
     if len(ratios):
-        full = ratios.subspace_dim.isna() & (ratios.epsilon == 1e-3)
-        ratios = ratios[full & (ratios.estimator == "strong")]
+        ratios = compare.in_full_space(ratios)
     return {"gaps": found["gaps"], "ratios": ratios}
 
 

@@ -105,8 +105,4 @@ def _run(body: dict) -> tuple[str, str, int | None]:
 
 def summarize(folder: Path = FOLDER) -> None:
     """Write a CSV of each table and ``compare.md`` from the rows."""
-    found = compare.tables(folder)
-    for name, table in found.items():
-        if len(table):
-            files.write(folder / f"{name}.csv", table.to_csv(index=False))
-    files.write(folder / "compare.md", compare.markdown(found))
+    compare.write_tables(compare.tables(folder), folder)

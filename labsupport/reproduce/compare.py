@@ -114,6 +114,13 @@ def ratios(sharpness: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def in_full_space(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of sharpness, or of `ratios`, in full space at epsilon 1e-3 by our own estimator."""
+    return table[
+        table.subspace_dim.isna() & (table.epsilon == 1e-3) & (table.estimator == "strong")
+    ]
+
+
 #: The columns of `own_rates`.
 OWN_RATES = (
     *("run", "network", "dataset", "train_size", "seeds", "SB", "LB", "own"),
@@ -131,15 +138,11 @@ def own_rates(training: pd.DataFrame, sharpness: pd.DataFrame) -> pd.DataFrame:
     NaN below `SEEDS` seeds; standing.
     """
     keys = ["network", "dataset", "train_size"]
-    training = training.drop_duplicates([*keys, "batch", "recipe", "seed"])
-    full = pd.DataFrame()
+    one = [*keys, "batch", "recipe", "seed"]
+    training = training.drop_duplicates(one)
     if len(sharpness):
-        full = sharpness[
-            sharpness.subspace_dim.isna()
-            & (sharpness.epsilon == 1e-3)
-            & (sharpness.estimator == "strong")
-            & (sharpness.point == "end")
-        ]
+        ends = in_full_space(sharpness[sharpness.point == "end"]).drop_duplicates(one)
+        training = training.merge(ends[[*one, "sharpness"]], how="left", on=one)
     rows = []
     for key, part in training.groupby(keys, dropna=False):
         wide = _three_ways(part, "test_accuracy")
@@ -147,13 +150,8 @@ def own_rates(training: pd.DataFrame, sharpness: pd.DataFrame) -> pd.DataFrame:
             continue
         gained, left = interval(wide.own - wide.LB), interval(wide.SB - wide.own)
         times = (np.nan,) * 3
-        if len(full):
-            network, dataset, size = key
-            its = full[(full.network == network) & (full.dataset == dataset)]
-            its = its[its.train_size.isna() if pd.isna(size) else its.train_size == size]
-            phi = _three_ways(its, "sharpness")
-            if len(phi):
-                times = tuple(np.exp(interval(np.log(phi.LB / phi.own))))
+        if "sharpness" in part and len(phi := _three_ways(part, "sharpness")):
+            times = tuple(np.exp(interval(np.log(phi.LB / phi.own))))
         rows.append(
             {
                 "run": protocol.label(*key),
@@ -295,12 +293,17 @@ def write(folder: Path | str, out: Path | str | None = None) -> Path:
     results' own folder.
     """
     found, out = tables(folder), Path(out or folder)
+    write_tables(found, out)
+    figure(found, out / "compare.svg")
+    return out / "compare.md"
+
+
+def write_tables(found: dict[str, pd.DataFrame], out: Path) -> None:
+    """Write what `tables` found into ``out``: ``compare.md``, and a CSV of each table that has a row."""
     files.write(out / "compare.md", markdown(found))
     for name, table in found.items():
         if len(table):
             files.write(out / f"{name}.csv", table.to_csv(index=False))
-    figure(found, out / "compare.svg")
-    return out / "compare.md"
 
 
 def figure(found: dict[str, pd.DataFrame], path: Path) -> None:
@@ -317,11 +320,7 @@ def figure(found: dict[str, pd.DataFrame], path: Path) -> None:
     ):
         if len(table):
             if value == "ratio":
-                table = table[
-                    table.subspace_dim.isna()
-                    & (table.epsilon == 1e-3)
-                    & (table.estimator == "strong")
-                ]
+                table = in_full_space(table)
             places = np.arange(len(table))
             middle = table[value].to_numpy()
             reach = np.nan_to_num(np.array([middle - table.low, table.high - middle]))
