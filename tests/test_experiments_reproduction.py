@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from labsupport import provenance, training
+from labsupport import data, provenance, training
+from labsupport.errors import DataUnavailable
 from labsupport.experiments import reproduction
 from labsupport.problem import Problem
 from labsupport.recipe import Recipe
@@ -11,6 +12,7 @@ from labsupport.reproduce import committed
 from labsupport.reproduce.ledger import Ledger
 from labsupport.reproduce.units import Result, Training
 from labsupport.sharpness import sharpness
+from tests import chapters
 
 
 @pytest.fixture
@@ -34,6 +36,19 @@ def test_without_the_one_is_the_box_that_rescaling_leaves_alone(small, tmp_path)
     wanted = sharpness(problem.objective(), ends, epsilon=0.01, offset=0, starts=1)
     assert torch.allclose(torch.tensor(found.sharpness), wanted.value, rtol=1e-4)
     assert set(found.offset) == {0} and set(found.epsilon) == {0.01}
+
+
+def test_the_chapter_needs_no_data_set_for_its_rows(tmp_path, monkeypatch):
+    """Who has neither torchvision nor a connection reads chapter 10 to its last claim."""
+
+    def nowhere(name, **_):
+        raise DataUnavailable(f"{name} is not here")
+
+    monkeypatch.setattr(data, "load", nowhere)
+    monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    found = chapters.run_until("10", '"10.27"')
+    assert len(found["gap"]) == 5
 
 
 def test_a_folder_without_the_trainings_says_how_they_are_made(small, tmp_path):
