@@ -47,7 +47,7 @@ def test_the_chapter_needs_no_data_set_for_its_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", nowhere)
     monkeypatch.setenv("LABSUPPORT_STORE", str(tmp_path))
     monkeypatch.setenv("MPLBACKEND", "agg")
-    found = chapters.run_until("10", '"10.27"')
+    found = chapters.run_until("10", '"10.28"')
     assert len(found["gap"]) == 5
 
 

@@ -161,7 +161,8 @@ def started(folder):
         [sys.executable, "-c", SCRIPT, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
+        # a commit made between two of these processes is no difference between their results
+        env=os.environ | {"LABSUPPORT_COMMIT": "05ac20d"},
     )
 
 

@@ -91,6 +91,7 @@ QUESTIONS = (
             "10.19",
             "10.23",
             "10.26",
+            "10.28",
         ),
         ("4.10", "9.2"),
         (3, 4, 5),
@@ -104,7 +105,7 @@ QUESTIONS = (
         ("3.6", "9.4", "9.5", "9.16", "10.24"),
         ("3.5",),
         (),
-        ("Tsuzuku 2020, Petzka 2021: measures can be made invariant to rescaling",),
+        (),
         (),
     ),
     Question(

@@ -14,7 +14,7 @@ from labsupport import files, provenance
 from labsupport.errors import choose
 from labsupport.reproduce import compare, protocol
 from labsupport.reproduce.ledger import Ledger
-from labsupport.reproduce.units import OWN_RATE, PLAIN
+from labsupport.reproduce.units import KEPT, OWN_RATE, PLAIN
 
 FOLDER = provenance.FOLDER / "reproduction"
 #: What must be known of every row.
@@ -25,9 +25,9 @@ def tables(recipe: str = PLAIN) -> dict[str, pd.DataFrame]:
     """{training, sharpness, line, history: one tidy table}, as `Ledger.tables`, with the column ``run``
     (`protocol.label`); empty tables where nothing was run.
 
-    Of trainings by one recipe: as in the paper, unless another is named (`units.OWN_RATE`).
+    Of trainings by one recipe: as in the paper, unless another is named (`units.OWN_RATE`, `units.KEPT`).
     """
-    choose("recipe", recipe, (PLAIN, OWN_RATE))
+    choose("recipe", recipe, (PLAIN, KEPT, OWN_RATE))
     found = Ledger(FOLDER, writable=False).tables()
     its = {
         name: table[table.recipe == recipe] if len(table) else table

@@ -8,7 +8,7 @@ from typing import Any
 
 from labsupport.errors import choose
 from labsupport.reproduce import protocol
-from labsupport.reproduce.units import OWN_RATE, Line, Sharpness, Training, Unit
+from labsupport.reproduce.units import KEPT, OWN_RATE, PLAIN, Line, Sharpness, Training, Unit
 
 EPSILONS = (1e-3, 5e-4)
 SUBSPACE_DIM = 100
@@ -41,7 +41,15 @@ WITH_SCIPY = ("F1", "F2")
 def _pairs(wish: str, scale: str, seeds: int, keep: tuple[int, ...] = ()) -> list[Training]:
     arms, records = protocol.arms(wish, scale), protocol.records(wish, scale)
     return [
-        Training(arm.problem, batch, arm.recipe, seed, keep=keep, records=records)
+        Training(
+            arm.problem,
+            batch,
+            arm.recipe,
+            seed,
+            KEPT if keep else PLAIN,
+            keep=keep,
+            records=records,
+        )
         for seed in range(seeds)
         for batch, arm in arms.items()
     ]

@@ -25,8 +25,9 @@ from labsupport.sharpness import sharpness
 Points = Mapping[str, Mapping[str, np.ndarray]]
 
 
-#: The recipes' names in every table: the paper's, and large batches at a learning rate of their own.
-PLAIN, OWN_RATE = "as in the paper", "square-root rate"
+#: The recipes' names in every table: the paper's, the same with the points of some epochs kept (so that a folder with
+#: both does not count a seed twice), and large batches at a learning rate of their own.
+PLAIN, KEPT, OWN_RATE = "as in the paper", "as in the paper, points kept", "square-root rate"
 
 
 @dataclass(frozen=True)
