@@ -32,7 +32,7 @@ from labsupport.reproduce import (
     studies,
 )
 from labsupport.reproduce.ledger import Ledger
-from labsupport.reproduce.units import Line, Sharpness, Training, in_order
+from labsupport.reproduce.units import KEPT, PLAIN, Line, Sharpness, Training, in_order
 
 SMALL = Problem("F0", "mnist1d", 120)
 
@@ -141,6 +141,20 @@ def test_a_warm_start_begins_where_the_other_was(tmp_path):
     ledger = Ledger(tmp_path)
     quietly([warm], ledger)
     assert np.array_equal(ledger.points(warm.id)["start"], ledger.points(small.id)["epoch 1"])
+
+
+def test_a_seed_whose_points_are_kept_is_not_counted_twice():
+    """Figure 6 trains the seeds of Table 2 again, and keeps points: in one folder both stand, and one counts."""
+    again = [unit.training for unit in studies.figure6("F2", "smoke", 1)]
+    assert {run.name for run in again} == {KEPT}
+    assert {unit.name for unit in studies.table2("F2", "smoke", 1)} == {PLAIN}
+    rows = [
+        {**run.columns, "recipe": name, "test_accuracy": accuracy + (run.batch == "SB")}
+        for run in again
+        for name, accuracy in ((PLAIN, 60.0), (KEPT, 90.0 if run.batch == "SB" else 0.0))
+    ]
+    (found,) = compare.gaps(pd.DataFrame(rows)).itertuples()
+    assert found.seeds == 1 and found.gap == 1.0
 
 
 SCRIPT = """
